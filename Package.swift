@@ -1,0 +1,124 @@
+// swift-tools-version: 6.1
+// Apus: an inference service for language models on CPUs. `Sources/README.md` says why each target exists.
+
+import PackageDescription
+
+/// One set of settings for every Swift target.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A Swift target under `Sources/<name>`.
+func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: [], swiftSettings: strict)
+}
+
+/// A test target under `Tests/<name>`; every one may use `ApusTestSupport`.
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["ApusTestSupport"], resources: resources,
+        swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "apus", targets: ["apus"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // System libraries and C.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
+        .target(
+            name: "CSentencePiece", cxxSettings: [.unsafeFlags(["-std=c++17"])],
+            linkerSettings: [.linkedLibrary("sentencepiece")]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
+
+        // Words, files and languages.
+        target("ApusJSON"),
+        target("ApusCore", ["ApusJSON"]),
+        target("ApusCheckpoint", ["ApusCore", "ApusJSON"]),
+        target("ApusText", ["ApusCore", "ApusJSON", "ApusCheckpoint", "CSentencePiece"]),
+
+        // Arithmetic.
+        target("ApusTensor", ["ApusCore", "CKernels", "COpenBLAS"]),
+        target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
+        target("ApusEngine", ["ApusCore", "ApusModels", "ApusTensor"]),
+
+        // Processes.
+        target("ApusObserve", ["ApusCore", "ApusJSON", "CJemalloc", logging]),
+        target("ApusWire", ["ApusCore", "CZeroMQ"]),
+        target("ApusScheduler", ["ApusCore", "ApusWire", "ApusEngine", "ApusObserve", logging]),
+        target("ApusDetokenizer", ["ApusCore", "ApusWire", "ApusText", "ApusObserve", logging]),
+        target(
+            "ApusFront",
+            [
+                "ApusCore", "ApusJSON", "ApusWire", "ApusText", "ApusObserve",
+                logging, hummingbird, lifecycle, nioCore, httpTypes,
+            ]),
+        target("ApusSupervisor", ["ApusCore", "ApusObserve", logging]),
+        target("ApusConfiguration", ["ApusCore", "ApusJSON", configuration, yams]),
+        .executableTarget(
+            name: "apus",
+            dependencies: [
+                "ApusCore", "ApusJSON", "ApusConfiguration", "ApusFront", "ApusScheduler", "ApusDetokenizer",
+                "ApusSupervisor", "ApusEngine", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusText",
+                "ApusObserve", "ApusWire", argumentParser, logging,
+            ],
+            swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "ApusTestSupport", dependencies: ["ApusCore", "ApusJSON"], path: "Tests/Support",
+            swiftSettings: strict),
+        tests("ApusJSONTests", ["ApusJSON"]),
+        tests("ApusCoreTests", ["ApusCore", "ApusJSON"]),
+        tests("ApusCheckpointTests", ["ApusCheckpoint", "ApusCore", "ApusJSON"]),
+        tests("ApusTextTests", ["ApusText", "ApusCore", "ApusJSON", "ApusCheckpoint"]),
+        tests("CKernelsTests", ["CKernels", "COpenBLAS"]),
+        tests("ApusTensorTests", ["ApusTensor", "ApusCore", "CKernels"]),
+        tests("ApusModelsTests", ["ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore", "ApusJSON"]),
+        tests("ApusEngineTests", ["ApusEngine", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore"]),
+        tests("ApusObserveTests", ["ApusObserve", "ApusCore", logging]),
+        tests("ApusWireTests", ["ApusWire", "ApusCore", "CZeroMQ"]),
+        tests("ApusSchedulerTests", ["ApusScheduler", "ApusEngine", "ApusWire", "ApusCore", logging]),
+        tests("ApusDetokenizerTests", ["ApusDetokenizer", "ApusWire", "ApusText", "ApusCore", logging]),
+        tests(
+            "ApusFrontTests",
+            [
+                "ApusFront", "ApusWire", "ApusText", "ApusCore", "ApusJSON", logging, hummingbird,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+        tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),
+        tests("ApusConfigurationTests", ["ApusConfiguration", "ApusCore", "ApusJSON"]),
+        tests("EndToEndTests", ["apus", "ApusCore", "ApusJSON"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17,
+    cxxLanguageStandard: .cxx17
+)

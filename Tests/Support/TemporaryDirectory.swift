@@ -27,10 +27,8 @@ package final class TemporaryDirectory: Sendable {
     }
 
     private func remove(_ path: String) {
-        guard let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
+        // unlink removes files and links, and refuses directories: links to directories are never followed.
+        guard unlink(path) != 0, let directory = opendir(path) else { return }
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)

@@ -16,6 +16,7 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidEscape
         case invalidUTF8
         case tooDeep(limit: Int)
+        case duplicateKey(String)
     }
 
     package let reason: Reason
@@ -42,6 +43,7 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case .invalidEscape: "invalid escape in a string"
         case .invalidUTF8: "invalid UTF-8 in a string"
         case .tooDeep(let limit): "JSON nested deeper than \(limit) levels"
+        case .duplicateKey(let key): "second member named '\(key.prefix(100))'"
         }
     }
 

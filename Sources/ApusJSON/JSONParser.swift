@@ -15,6 +15,8 @@ package struct JSONParser {
         /// Arrays and objects inside one another; the reader recurses, so this bounds its stack.
         package var maximumDepth = 128
         package var largeIntegers = LargeIntegers.refuse
+        /// When false, an object with two equal keys is an error; when true, the later value wins.
+        package var allowsDuplicateKeys = true
 
         package init() {}
 
@@ -87,6 +89,7 @@ package struct JSONParser {
             skipWhitespace()
             guard offset < input.count, input[offset] == UInt8(ascii: "\"") else { throw unexpected("a key") }
             let key = try parseString()
+            if !options.allowsDuplicateKeys, object[key] != nil { throw error(.duplicateKey(key)) }
             guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
             object.updateValue(try parseValue(depth: depth + 1), forKey: key)
             if skip(UInt8(ascii: ",")) { continue }

@@ -1,0 +1,137 @@
+extension FlagTable {
+    private static let grammarsAreMissing = Flag.Support.noEffect(
+        "this version refuses requests for constrained output")
+    private static let expertsAreMissing = Flag.Support.refused("this version serves no mixture-of-experts models")
+    private static let noGraphs = Flag.Support.noEffect("there is nothing to compile or capture on a CPU")
+    private static let oneRank = "this version runs one scheduler"
+
+    static let executionFlags: [Flag] = [
+        Flag(
+            "device", .text, .only(["cpu", "auto"], "Apus runs on CPUs"), section: .execution,
+            "Where the model runs: cpu."),
+        Flag(
+            "threads", .integer(1...4096), section: .execution, unit: "threads",
+            "Threads of the scheduler's arithmetic. Default: the CPUs that the process may use."),
+        Flag(
+            "random-seed", .integer(0...Int(Int32.max)), section: .execution,
+            "Seed of sampling without a seed of its own. Default: drawn at start-up."),
+        Flag(
+            "tp-size", aliases: ["tp", "tensor-parallel-size"], .integer(1...Int.max), default: .integer(1),
+            .only(["1"], oneRank), section: .execution, "Tensor-parallel ranks."),
+        Flag(
+            "dp-size", aliases: ["dp", "data-parallel-size"], .integer(1...Int.max), default: .integer(1),
+            .only(["1"], oneRank), section: .execution, "Replicas."),
+        Flag(
+            "pp-size", aliases: ["pp", "pipeline-parallel-size"], .integer(1...Int.max), default: .integer(1),
+            .only(["1"], oneRank), section: .execution, "Pipeline stages."),
+        Flag(
+            "ep-size", aliases: ["ep", "expert-parallel-size"], .integer(1...Int.max), default: .integer(1),
+            .only(["1"], oneRank), section: .execution, "Expert-parallel ranks."),
+        Flag(
+            "nnodes", .integer(1...Int.max), default: .integer(1), .only(["1"], "Apus runs on one machine"),
+            section: .execution, "Machines."),
+        Flag(
+            "node-rank", .integer(0...Int.max), default: .integer(0), .only(["0"], "Apus runs on one machine"),
+            section: .execution, "Number of this machine."),
+        Flag(
+            "dist-init-addr", aliases: ["nccl-init-addr"], .text, .noEffect("Apus runs on one machine"),
+            section: .execution, "Accepted for compatibility."),
+        Flag(
+            "load-balance-method", .text, default: .text("auto"), .noEffect(oneRank), section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "numa-node", .list, .refused("bind the scheduler with SGLANG_CPU_OMP_THREADS_BIND or numactl"),
+            section: .execution, "NUMA node of each rank."),
+        Flag(
+            "attention-backend", .text, .noEffect("kernels are chosen by what the CPU can do"), section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "sampling-backend", .text, .noEffect("there is one sampler"), section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "grammar-backend", .choice(["xgrammar", "outlines", "llguidance", "none"]), default: .text("xgrammar"),
+            grammarsAreMissing, section: .execution, "Engine of constrained output."),
+        Flag(
+            "constrained-json-whitespace-pattern", .text, grammarsAreMissing, section: .execution,
+            "White space in constrained JSON."),
+        Flag(
+            "constrained-json-disable-any-whitespace", .boolean, default: .boolean(false), grammarsAreMissing,
+            section: .execution, "No free white space in constrained JSON."),
+        Flag(
+            "constrained-json-max-whitespace-cnt", .integer(0...Int.max), grammarsAreMissing, section: .execution,
+            "Most white space in a row in constrained JSON."),
+        Flag(
+            "enable-deterministic-inference", .boolean, default: .boolean(false),
+            .noEffect("results never depend on the batch"), section: .execution, "Accepted for compatibility."),
+        Flag(
+            "enable-custom-logit-processor", .boolean, default: .boolean(false),
+            .refused("Apus runs no Python code of requests"), section: .execution, "Code in requests."),
+        Flag(
+            "enable-return-hidden-states", .boolean, default: .boolean(false),
+            .refused("hidden states are not returned by this version"), section: .execution, "Hidden states."),
+        Flag(
+            "return-hidden-states-mode", .choice(["last", "full"]),
+            .refused("hidden states are not returned by this version"), section: .execution, "Which hidden states."),
+        Flag(
+            "enable-torch-compile", .boolean, default: .boolean(false), noGraphs, section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "torch-compile-max-bs", .integer(1...Int.max), noGraphs, section: .execution, "Accepted for compatibility."),
+        Flag(
+            "disable-cuda-graph", .boolean, default: .boolean(false), noGraphs, section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "enable-memory-saver", .boolean, default: .boolean(false),
+            .noEffect("memory is not released while serving"), section: .execution, "Accepted for compatibility."),
+        Flag(
+            "enable-lora", .boolean, default: .boolean(false), .refused("adapters are not supported by this version"),
+            section: .execution, "LoRA adapters."),
+        Flag(
+            "max-loras-per-batch", .integer(1...Int.max), .refused("adapters are not supported by this version"),
+            section: .execution, "LoRA adapters of one step."),
+        Flag(
+            "max-loaded-loras", .integer(1...Int.max), .refused("adapters are not supported by this version"),
+            section: .execution, "LoRA adapters in memory."),
+        Flag(
+            "disaggregation-mode", .choice(["null", "prefill", "decode"]), default: .text("null"),
+            .only(["null"], "one scheduler does prefill and decoding"), section: .execution,
+            "Split of prefill and decoding."),
+        Flag(
+            "sleep-on-idle", .boolean, default: .boolean(false), .noEffect("an idle scheduler always sleeps"),
+            section: .execution, "Accepted for compatibility."),
+        Flag(
+            "gc-threshold", .list, .noEffect("there is no garbage collector"), section: .execution,
+            "Accepted for compatibility."),
+        Flag(
+            "expert-distribution-recorder-mode", .choice(["stat", "stat_approx", "per_pass", "per_token"]),
+            expertsAreMissing, section: .execution, "What is recorded of the experts' use."),
+        Flag(
+            "expert-distribution-recorder-buffer-size", .integer(-1...Int.max), expertsAreMissing, section: .execution,
+            "Steps that are kept."),
+        Flag(
+            "enable-expert-distribution-metrics", .boolean, default: .boolean(false), expertsAreMissing,
+            section: .execution, "Metrics of the experts' use."),
+        Flag(
+            "enable-eplb", .boolean, default: .boolean(false), expertsAreMissing, section: .execution,
+            "Balancing of experts."),
+        Flag(
+            "init-expert-location", .text, default: .text("trivial"), .only(["trivial"], "there is one rank"),
+            section: .execution, "Placing of experts."),
+        Flag(
+            "enable-dp-attention", .boolean, default: .boolean(false), .noEffect("there is one rank"),
+            section: .execution, "Accepted for compatibility."),
+        Flag(
+            "enable-multimodal", .boolean, default: .boolean(false), .refused("Apus serves text models"),
+            section: .execution, "Images and sound."),
+    ]
+
+    static let executionFamilies: [FlagFamily] = [
+        FlagFamily("cuda-graph-", noGraphs),
+        FlagFamily("disable-cuda-graph-", noGraphs),
+        FlagFamily("speculative-", .refused("speculative decoding is not supported by this version")),
+        FlagFamily("disaggregation-", .refused("one scheduler does prefill and decoding")),
+        FlagFamily("lora-", .refused("adapters are not supported by this version")),
+        FlagFamily("moe-", expertsAreMissing),
+        FlagFamily("mm-", .refused("Apus serves text models")),
+    ]
+}

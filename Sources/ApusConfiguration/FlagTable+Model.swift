@@ -1,0 +1,66 @@
+extension FlagTable {
+    private static let quantizations = [
+        "awq", "fp8", "mxfp8", "gptq", "marlin", "gptq_marlin", "awq_marlin", "bitsandbytes", "gguf", "modelopt",
+        "modelopt_fp8", "modelopt_fp4", "w8a8_int8", "w8a8_fp8", "moe_wna16", "qoq", "w4afp8", "mxfp4",
+        "compressed-tensors", "auto-round",
+    ]
+
+    static let modelFlags: [Flag] = [
+        Flag(
+            "model-path", aliases: ["model"], .text, section: .model,
+            "Folder of a Hugging Face model, or its name in the local Hugging Face cache. Default: the bundled model."),
+        Flag(
+            "tokenizer-path", aliases: ["tokenizer"], .text, section: .model,
+            "Folder or name of the tokenizer. Default: the model path."),
+        Flag(
+            "tokenizer-mode", .choice(["auto", "slow"]), default: .text("auto"),
+            .noEffect("there is one tokenizer implementation"), section: .model, "Kind of tokenizer."),
+        Flag(
+            "skip-tokenizer-init", .boolean, default: .boolean(false),
+            .refused("Apus always loads the tokenizer; send input_ids to skip tokenising"), section: .model,
+            "Serve token ids only."),
+        Flag(
+            "load-format",
+            .choice([
+                "auto", "safetensors", "dummy", "pt", "npcache", "sharded_state", "gguf", "bitsandbytes", "layered",
+            ]),
+            default: .text("auto"),
+            .only(["auto", "safetensors", "dummy"], "weights are read from safetensors files, or are random (dummy)"),
+            section: .model, "Format of the weights; dummy makes random ones."),
+        Flag(
+            "trust-remote-code", .boolean, default: .boolean(false), .noEffect("Apus runs no Python code of models"),
+            section: .model, "Accepted for compatibility."),
+        Flag(
+            "context-length", .tokenCount(1...Int.max), section: .model, unit: "tokens",
+            "Longest sequence. Default: the model's own maximum, which it may not exceed."),
+        Flag(
+            "is-embedding", .boolean, default: .boolean(false),
+            .refused("this version serves generation only; embedding models are not served yet"), section: .model,
+            "Serve a causal model as an embedding model."),
+        Flag(
+            "revision", .text, section: .model,
+            "Branch, tag or commit of a model in the Hugging Face cache. Default: main."),
+        Flag(
+            "json-model-override-args", .jsonObject, default: .text("{}"), section: .model,
+            "JSON object that is merged over config.json."),
+        Flag(
+            "dtype", .choice(["auto", "half", "float16", "bfloat16", "float", "float32"]), default: .text("auto"),
+            section: .model, "Number format of weights and activations; half = float16, float = float32."),
+        Flag(
+            "quantization", .choice(quantizations),
+            .refused("quantised weights are not supported by this version; use bfloat16, float16 or float32 weights"),
+            section: .model, "Quantisation scheme of the checkpoint."),
+        Flag(
+            "kv-cache-dtype", .choice(["auto", "bf16", "bfloat16", "fp8_e5m2", "fp8_e4m3", "fp4_e2m1"]),
+            default: .text("auto"), .only(["auto"], "the KV pool has the number format of the activations"),
+            section: .model, "Number format of the KV pool."),
+        Flag(
+            "download-dir", .text, section: .model, "Folder of the Hugging Face cache. Default: $HF_HOME/hub."),
+        Flag(
+            "model-impl", .text, default: .text("auto"), .noEffect("there is one implementation of each model"),
+            section: .model, "Accepted for compatibility."),
+        Flag(
+            "model-loader-extra-config", .jsonObject, default: .text("{}"),
+            .noEffect("the loader has no further settings"), section: .model, "Accepted for compatibility."),
+    ]
+}

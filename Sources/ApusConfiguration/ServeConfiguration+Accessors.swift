@@ -1,0 +1,100 @@
+package import ApusJSON
+
+/// Typed names for the values that the roles use; absent ones are nil.
+extension ServeConfiguration {
+    // Model.
+    package var modelPath: String? { text("model-path") }
+    package var tokenizerPath: String? { text("tokenizer-path") }
+    package var loadFormat: String { requiredText("load-format") }
+    package var contextLength: Int? { integer("context-length") }
+    package var revision: String? { text("revision") }
+    package var downloadDirectory: String? { text("download-dir") }
+    package var modelOverrides: JSONObject { object("json-model-override-args") ?? JSONObject() }
+    package var dtype: String { requiredText("dtype") }
+
+    // HTTP.
+    package var host: String { requiredText("host") }
+    package var port: Int { requiredInteger("port") }
+    package var skipsWarmup: Bool { boolean("skip-server-warmup") }
+    package var apiKey: String? { text("api-key") }
+    package var adminAPIKey: String? { text("admin-api-key") }
+    package var servedModelName: String? { text("served-model-name") }
+    package var weightVersion: String { requiredText("weight-version") }
+    package var preferredSampling: JSONObject? { object("preferred-sampling-params") }
+    package var samplingDefaults: String { requiredText("sampling-defaults") }
+    package var truncatesPrompts: Bool { boolean("allow-auto-truncate") }
+    package var streamInterval: Int { requiredInteger("stream-interval") }
+    package var streamsIncrementally: Bool { boolean("incremental-streaming-output") }
+
+    // Memory and scheduling.
+    package var memoryFraction: Double? { number("mem-fraction-static") }
+    package var maxTotalTokens: Int? { integer("max-total-tokens") }
+    package var maxRunningRequests: Int? { integer("max-running-requests") }
+    package var maxQueuedRequests: Int? { integer("max-queued-requests") }
+    /// -1: prompts are not cut.
+    package var chunkedPrefillSize: Int? { integer("chunked-prefill-size") }
+    package var maxPrefillTokens: Int { requiredInteger("max-prefill-tokens") }
+    package var prefillMaxRequests: Int? { integer("prefill-max-requests") }
+    package var schedulePolicy: String { requiredText("schedule-policy") }
+    package var scheduleConservativeness: Double { requiredNumber("schedule-conservativeness") }
+    package var disablesRadixCache: Bool { boolean("disable-radix-cache") }
+    package var pageSize: Int { integer("page-size") ?? 1 }
+
+    // Execution.
+    package var threads: Int? { integer("threads") }
+    package var randomSeed: Int? { integer("random-seed") }
+
+    // Observability.
+    package var logLevel: String { requiredText("log-level") }
+    package var httpLogLevel: String { text("log-level-http") ?? logLevel }
+    package var logsRequests: Bool { boolean("log-requests") }
+    package var requestLogLevel: Int { requiredInteger("log-requests-level") }
+    package var requestLogFormat: String { requiredText("log-requests-format") }
+    package var decodeLogInterval: Int { requiredInteger("decode-log-interval") }
+    package var watchdogTimeout: Double { requiredNumber("watchdog-timeout") }
+    package var softWatchdogTimeout: Double? { number("soft-watchdog-timeout") }
+
+    // Processes.
+    package var runtimeDirectory: String? { text("runtime-dir") }
+
+    private func text(_ name: String) -> String? {
+        guard case .text(let value) = self[name] else { return nil }
+        return value
+    }
+
+    private func integer(_ name: String) -> Int? {
+        guard case .integer(let value) = self[name] else { return nil }
+        return value
+    }
+
+    private func number(_ name: String) -> Double? {
+        guard case .number(let value) = self[name] else { return nil }
+        return value
+    }
+
+    private func boolean(_ name: String) -> Bool {
+        guard case .boolean(let value) = self[name] else { preconditionFailure("--\(name) is no switch") }
+        return value
+    }
+
+    private func object(_ name: String) -> JSONObject? {
+        guard let text = text(name) else { return nil }
+        // Its kind has parsed it before.
+        return (try? JSONValue(parsing: text))?.objectValue
+    }
+
+    private func requiredText(_ name: String) -> String {
+        guard let value = text(name) else { preconditionFailure("--\(name) has no text") }
+        return value
+    }
+
+    private func requiredInteger(_ name: String) -> Int {
+        guard let value = integer(name) else { preconditionFailure("--\(name) has no number") }
+        return value
+    }
+
+    private func requiredNumber(_ name: String) -> Double {
+        guard let value = number(name) else { preconditionFailure("--\(name) has no number") }
+        return value
+    }
+}

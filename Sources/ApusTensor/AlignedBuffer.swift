@@ -1,0 +1,95 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Zeroed memory aligned for the kernels: 64 bytes, or huge pages when there is enough of it to fill one.
+///
+/// `@unchecked Sendable`: it owns bytes and nothing else; who may touch which of them when is the business of the
+/// type that owns the buffer (weights never change once built, scratch memory belongs to one forward pass).
+package final class AlignedBuffer: @unchecked Sendable {
+    package private(set) var base: UnsafeMutableRawPointer
+    package private(set) var byteCount: Int
+
+    /// Bytes of a huge page; buffers of at least one are mapped on their own.
+    private static let hugePage = 2 << 20
+
+    /// - Throws: `TensorError.outOfMemory`.
+    package init(byteCount: Int) throws(TensorError) {
+        guard let base = Self.allocate(byteCount) else { throw .outOfMemory(byteCount: byteCount) }
+        self.base = base
+        self.byteCount = byteCount
+    }
+
+    /// No memory yet: for buffers that grow to what they are asked for.
+    package init() {
+        guard let base = Self.allocate(0) else { fatalError("out of memory") }
+        self.base = base
+        byteCount = 0
+    }
+
+    deinit {
+        Self.release(base, byteCount)
+    }
+
+    /// Grows to at least `byteCount` bytes; what was in the buffer is lost when it grows. Like an array, it traps when
+    /// the memory is refused.
+    package func reserve(byteCount wanted: Int) {
+        guard wanted > byteCount else { return }
+        let size = max(wanted, byteCount + byteCount / 2)
+        Self.release(base, byteCount)
+        guard let base = Self.allocate(size) else { fatalError("out of memory: \(size) bytes were refused") }
+        self.base = base
+        byteCount = size
+    }
+
+    /// The buffer as numbers.
+    package var floats: UnsafeMutablePointer<Float> {
+        base.assumingMemoryBound(to: Float.self)
+    }
+
+    /// Rows of activations in this buffer, which grows as needed (its contents are lost then).
+    package func matrix(rows: Int, columns: Int) -> Matrix {
+        let stride = Matrix.paddedStride(columns)
+        reserve(byteCount: rows * stride * MemoryLayout<Float>.stride)
+        return Matrix(base: floats, rows: rows, columns: columns, stride: stride)
+    }
+
+    private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        if byteCount < hugePage {
+            let size = max(64, (byteCount + 63) / 64 * 64)
+            var memory: UnsafeMutableRawPointer?
+            guard posix_memalign(&memory, 64, size) == 0, let memory else { return nil }
+            memset(memory, 0, size)
+            return memory
+        }
+        // Map one huge page more than needed, then give back what lies outside the aligned part.
+        let size = mappedSize(byteCount)
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS
+        guard let mapped = mmap(nil, size + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), mapped != MAP_FAILED else {
+            return nil
+        }
+        let head = (hugePage - Int(bitPattern: mapped) % hugePage) % hugePage
+        let aligned = mapped + head
+        if head > 0 { munmap(mapped, head) }
+        munmap(aligned + size, hugePage - head)
+        #if os(Linux)
+            madvise(aligned, size, MADV_HUGEPAGE)
+        #endif
+        return aligned
+    }
+
+    private static func release(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+        if byteCount < hugePage {
+            free(base)
+        } else {
+            munmap(base, mappedSize(byteCount))
+        }
+    }
+
+    private static func mappedSize(_ byteCount: Int) -> Int {
+        let page = 4096 * 16
+        return (byteCount + page - 1) / page * page
+    }
+}

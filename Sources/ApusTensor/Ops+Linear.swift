@@ -1,0 +1,102 @@
+package import ApusCore
+import CKernels
+
+/// What becomes of a product.
+package enum Epilogue: Sendable {
+    /// y = x W^T + bias
+    case store
+    /// y += x W^T + bias: the residual connection.
+    case accumulate
+    /// y = silu(gate) * up, for a weight whose arrangement is `paired`; y has half as many columns.
+    case siluMultiply
+}
+
+extension TensorRuntime {
+    /// y[rows, outputs] = x[rows, inputs] times the transposed weight, plus the weight's bias.
+    ///
+    /// A row of y depends on the same row of x alone, bit for bit. With a bfloat16 weight, x is rounded to bfloat16;
+    /// sums are float32.
+    package func linear(_ x: Matrix, _ weight: PackedWeight, into y: Matrix, epilogue: Epilogue = .store) {
+        precondition(x.columns == weight.inputs && x.rows == y.rows)
+        precondition(y.columns == (epilogue == .siluMultiply ? weight.outputs / 2 : weight.outputs))
+        precondition((epilogue == .siluMultiply) == (weight.arrangement == .paired))
+        guard x.rows > 0 else { return }
+        let family = family(of: weight.element)
+        pack(x, family)
+        var job = apus_gemm()
+        job.lhs = UnsafeRawPointer(activations.base)
+        job.rows = x.rows
+        job.inner = weight.paddedInputs
+        job.weight = UnsafeRawPointer(weight.buffer.base)
+        job.outputs = weight.outputs
+        job.bias = weight.bias.map { UnsafePointer($0.floats) }
+        job.out = y.base
+        job.out_stride = y.stride
+        switch epilogue {
+        case .store: job.epilogue = APUS_STORE
+        case .accumulate: job.epilogue = APUS_ACCUMULATE
+        case .siluMultiply: job.epilogue = APUS_SILU_MULTIPLY
+        }
+        // Parts of whole quads of panels: four streams of weights each, and gate-up pairs stay together.
+        let groups = (x.rows + family.row_block - 1) / family.row_block
+        let quads = (weight.panels + 3) / 4
+        let columnParts = min(quads, pool.threadCount * 4)
+        let rowParts = columnParts >= pool.threadCount * 2 ? 1 : min(groups, pool.threadCount * 2 / columnParts)
+        pool.run(count: columnParts * rowParts) { part, _ in
+            var job = job
+            let column = part / rowParts, row = part % rowParts
+            job.panel_begin = quads * column / columnParts * 4
+            job.panel_end = min(quads * (column + 1) / columnParts * 4, weight.panels)
+            job.group_begin = groups * row / rowParts
+            job.group_end = groups * (row + 1) / rowParts
+            family.gemm(&job)
+        }
+    }
+
+    /// y[i] = the embedding of ids[i]: a row of a weight that is packed for the output head (tied embeddings).
+    package func gather(_ weight: PackedWeight, ids: UnsafeBufferPointer<Int32>, into y: Matrix) {
+        precondition(weight.arrangement == .sequential && y.columns == weight.inputs && y.rows == ids.count)
+        split(ids.count, grain: 8) { range in
+            for row in range {
+                precondition(ids[row] >= 0 && Int(ids[row]) < weight.outputs)
+                apus_unpack_row(
+                    weight.buffer.base, weight.element.kernelElement, weight.inputs, Int(ids[row]),
+                    y.base + row * y.stride)
+            }
+        }
+    }
+
+    /// y[i] = row ids[i] of a table [count, y.columns] as the checkpoint has it.
+    package func gather(
+        table: UnsafeRawPointer, element: ElementType, count: Int, ids: UnsafeBufferPointer<Int32>, into y: Matrix
+    ) {
+        precondition(y.rows == ids.count)
+        split(ids.count, grain: 16) { range in
+            for row in range {
+                precondition(ids[row] >= 0 && Int(ids[row]) < count)
+                kernels.pointee.convert(
+                    table + Int(ids[row]) * y.columns * element.byteCount, element.kernelElement,
+                    y.base + row * y.stride, APUS_FLOAT32, y.columns)
+            }
+        }
+    }
+
+    /// Brings activations into the family's order, in `activations`.
+    private func pack(_ x: Matrix, _ family: apus_family) {
+        activations.reserve(byteCount: x.rows * PackedWeight.padded(x.columns) * family.lhs_bytes)
+        var job = apus_lhs()
+        job.source = UnsafePointer(x.base)
+        job.stride = x.stride
+        job.rows = x.rows
+        job.inner = x.columns
+        job.packed = activations.base
+        let groups = (x.rows + family.row_block - 1) / family.row_block
+        // A thread is worth waking for about ten microseconds of work.
+        split(groups, grain: max(1, 32_768 / (x.columns * family.row_block))) { range in
+            var job = job
+            job.group_begin = range.lowerBound
+            job.group_end = range.upperBound
+            family.pack_lhs(&job)
+        }
+    }
+}

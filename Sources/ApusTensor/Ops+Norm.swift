@@ -1,0 +1,51 @@
+import CKernels
+
+extension TensorRuntime {
+    /// y = x / sqrt(mean(x^2) + epsilon) * (weight + weightOffset), row by row (Zhang and Sennrich 2019).
+    ///
+    /// - Parameters:
+    ///   - weight: one number per column.
+    ///   - weightOffset: 0, or 1 for the Gemma family.
+    package func rmsNorm(
+        _ x: Matrix, weight: UnsafePointer<Float>, weightOffset: Float = 0, epsilon: Float, into y: Matrix
+    ) {
+        precondition(x.rows == y.rows && x.columns == y.columns)
+        split(x.rows, grain: grain(x.columns)) { range in
+            kernels.pointee.rms_norm(
+                x.base + range.lowerBound * x.stride, x.stride, weight, weightOffset, epsilon,
+                y.base + range.lowerBound * y.stride, y.stride, range.count, y.columns)
+        }
+    }
+
+    /// The same for each head of each row, in place: the query and key norms of Qwen3.
+    ///
+    /// - Parameter weight: `headDimension` numbers, shared by all heads.
+    package func rmsNormHeads(_ x: Matrix, headDimension: Int, weight: UnsafePointer<Float>, epsilon: Float) {
+        precondition(x.columns % headDimension == 0)
+        split(x.rows, grain: grain(x.columns)) { range in
+            for row in range {
+                let base = x.base + row * x.stride
+                kernels.pointee.rms_norm(
+                    base, headDimension, weight, 0, epsilon, base, headDimension, x.columns / headDimension,
+                    headDimension)
+            }
+        }
+    }
+
+    /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row.
+    package func layerNorm(
+        _ x: Matrix, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float, into y: Matrix
+    ) {
+        precondition(x.rows == y.rows && x.columns == y.columns)
+        split(x.rows, grain: grain(x.columns)) { range in
+            kernels.pointee.layer_norm(
+                x.base + range.lowerBound * x.stride, x.stride, weight, bias, epsilon,
+                y.base + range.lowerBound * y.stride, y.stride, range.count, y.columns)
+        }
+    }
+
+    /// Rows that make a thread worth waking: some ten thousand numbers.
+    func grain(_ columns: Int) -> Int {
+        max(1, 16_384 / max(columns, 1))
+    }
+}

@@ -1,0 +1,123 @@
+package import ApusCore
+import CKernels
+
+extension PackedWeight {
+    /// Rows of a tensor in memory, as a checkpoint has them: [outputs, inputs].
+    package struct Source {
+        let base: UnsafeRawPointer
+        let element: ElementType
+        let outputs: Int
+        let rowStride: Int
+
+        /// - Parameters:
+        ///   - base: the first row's first number; must stay valid until `build` has returned.
+        ///   - outputs: rows to take.
+        ///   - rowStride: numbers from one row to the next.
+        package init(base: UnsafeRawPointer, element: ElementType, outputs: Int, rowStride: Int) {
+            precondition(outputs > 0 && rowStride > 0)
+            self.base = base
+            self.element = element
+            self.outputs = outputs
+            self.rowStride = rowStride
+        }
+
+        func row(_ index: Int) -> UnsafeRawPointer {
+            base + index * rowStride * element.byteCount
+        }
+    }
+
+    /// Collects the tensors of one packed weight, then packs them on all threads.
+    package struct Builder {
+        private let inputs: Int
+        private let element: ElementType
+        private let arrangement: Arrangement
+        private var sources: [Source] = []
+        private var biases: [Source?] = []
+
+        /// - Parameter element: what the weight is packed as; `float16` packs as `bfloat16`'s kernels read it.
+        package init(inputs: Int, element: ElementType, arrangement: Arrangement = .sequential) {
+            precondition(inputs > 0)
+            self.inputs = inputs
+            self.element = element == .float32 ? .float32 : .bfloat16
+            self.arrangement = arrangement
+        }
+
+        /// Adds a tensor's outputs after those added before.
+        ///
+        /// - Parameter bias: a vector of one number per output, described as a source with `outputs` rows of one number.
+        package mutating func append(_ source: Source, bias: Source? = nil) {
+            precondition(source.rowStride >= inputs)
+            precondition(bias.map { $0.outputs == source.outputs && $0.rowStride == 1 } ?? true)
+            sources.append(source)
+            biases.append(bias)
+        }
+
+        /// - Throws: `TensorError.outOfMemory`.
+        package func build(_ runtime: TensorRuntime) throws(TensorError) -> PackedWeight {
+            precondition(!sources.isEmpty)
+            precondition(arrangement == .sequential || sources.count == 2 && sources[0].outputs == sources[1].outputs)
+            let outputs = sources.reduce(0) { $0 + $1.outputs }
+            let width = Int(APUS_PANEL)
+            let panels =
+                arrangement == .sequential
+                ? (outputs + width - 1) / width : (outputs / 2 + width - 1) / width * 2
+            let panelBytes = PackedWeight.padded(inputs) * width * element.byteCount
+            let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
+            let bias = try packedBias(panels: panels, runtime)
+            let family = runtime.family(of: element)
+            runtime.pool.run(count: panels) { panel, _ in
+                var job = apus_panel()
+                job.inner = inputs
+                job.packed = buffer.base + panel * panelBytes
+                fill(&job, panel: panel)
+                family.pack_panel(&job)
+            }
+            return PackedWeight(
+                outputs: outputs, inputs: inputs, element: element, arrangement: arrangement, panels: panels,
+                buffer: buffer, bias: bias)
+        }
+
+        /// The tensor and the row in it that a packed column shows; nil for padding.
+        private func origin(panel: Int, lane: Int) -> (source: Int, row: Int)? {
+            let width = Int(APUS_PANEL)
+            if arrangement == .paired {
+                let row = panel / 2 * width + lane
+                return row < sources[0].outputs ? (panel % 2, row) : nil
+            }
+            var row = panel * width + lane
+            for (index, source) in sources.enumerated() {
+                if row < source.outputs { return (index, row) }
+                row -= source.outputs
+            }
+            return nil
+        }
+
+        private func fill(_ job: inout apus_panel, panel: Int) {
+            withUnsafeMutableBytes(of: &job.rows) { rawRows in
+                withUnsafeMutableBytes(of: &job.elements) { elements in
+                    let rows = rawRows.assumingMemoryBound(to: UnsafeRawPointer?.self)
+                    for lane in rows.indices {
+                        guard let origin = origin(panel: panel, lane: lane) else { continue }
+                        let source = sources[origin.source]
+                        rows[lane] = source.row(origin.row)
+                        elements[lane] = UInt8(source.element.kernelElement.rawValue)
+                    }
+                }
+            }
+        }
+
+        private func packedBias(panels: Int, _ runtime: TensorRuntime) throws(TensorError) -> AlignedBuffer? {
+            guard biases.contains(where: { $0 != nil }) else { return nil }
+            let width = Int(APUS_PANEL)
+            let buffer = try AlignedBuffer(byteCount: panels * width * MemoryLayout<Float>.stride)
+            for column in 0..<panels * width {
+                guard let origin = origin(panel: column / width, lane: column % width),
+                    let bias = biases[origin.source]
+                else { continue }
+                runtime.kernels.pointee.convert(
+                    bias.row(origin.row), bias.element.kernelElement, buffer.floats + column, APUS_FLOAT32, 1)
+            }
+            return buffer
+        }
+    }
+}

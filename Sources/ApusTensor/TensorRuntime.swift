@@ -1,0 +1,85 @@
+package import ApusCore
+import CKernels
+
+/// Threads and kernels: what every operation runs on.
+///
+/// The operations are in `Ops+….swift`. None of them allocates once scratch memory has grown to the largest shape.
+///
+/// `@unchecked Sendable`: one thread uses it at a time (the pool checks this); it may move between threads.
+package final class TensorRuntime: @unchecked Sendable {
+    package let pool: ThreadPool
+
+    let kernels: UnsafePointer<apus_kernels>
+
+    /// Packed activations of the product at hand.
+    let activations = AlignedBuffer()
+    /// Scratch memory of each thread.
+    let scratch: [AlignedBuffer]
+    /// The attention tasks at hand, kept for its capacity.
+    var attentionTasks: [AttentionTask] = []
+
+    /// - Parameters:
+    ///   - threads: threads of each operation, the caller included.
+    ///   - kernels: a name of `availableKernels`; nil for the environment's choice (APUS_KERNELS), else the best.
+    ///   - cores: core numbers to pin workers to; empty for none.
+    /// - Throws: `TensorError.unknownKernels`, `TensorError.threadCreation`.
+    package init(threads: Int, kernels name: String? = nil, cores: [Int] = []) throws(TensorError) {
+        if let name = name ?? apus_kernels_refused().map({ String(cString: $0) }) {
+            guard let kernels = apus_kernels_named(name) else {
+                throw .unknownKernels(name: name, available: Self.availableKernels)
+            }
+            self.kernels = kernels
+        } else {
+            kernels = apus_kernels_best()
+        }
+        pool = try ThreadPool(threads: threads, cores: cores)
+        scratch = (0..<threads).map { _ in AlignedBuffer() }
+    }
+
+    /// The name of the kernels in use: "scalar", "avx2", "avx512", "avx512bf16", "amx", "neon", "amx-soft".
+    package var kernelName: String {
+        String(cString: kernels.pointee.name)
+    }
+
+    /// What multiplies weights of that format, in words for logs: "avx512 bfloat16 dot products".
+    package func arithmetic(of element: ElementType) -> String {
+        String(cString: family(of: element).arithmetic)
+    }
+
+    /// Names of the kernels that this machine can run, the best last ("amx-soft" only emulates).
+    package static var availableKernels: [String] {
+        var names: [String] = []
+        guard var next = apus_kernels_names() else { return names }
+        while let name = next.pointee {
+            if apus_kernels_named(name) != nil { names.append(String(cString: name)) }
+            next += 1
+        }
+        return names
+    }
+
+    /// The formats in which weights are packed and KV rows are kept: float16 is converted on the way in.
+    func family(of element: ElementType) -> apus_family {
+        switch element {
+        case .float32: kernels.pointee.float32
+        case .bfloat16, .float16: kernels.pointee.bfloat16
+        }
+    }
+
+    /// Cuts `count` items into parts of at least `grain` and hands each part to a thread.
+    func split(_ count: Int, grain: Int, _ body: (_ range: Range<Int>) -> Void) {
+        let parts = max(1, min(pool.threadCount * 4, count / max(grain, 1)))
+        pool.run(count: parts) { part, _ in
+            body(count * part / parts..<count * (part + 1) / parts)
+        }
+    }
+}
+
+extension ElementType {
+    var kernelElement: apus_element {
+        switch self {
+        case .float32: APUS_FLOAT32
+        case .float16: APUS_FLOAT16
+        case .bfloat16: APUS_BFLOAT16
+        }
+    }
+}

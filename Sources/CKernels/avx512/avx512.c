@@ -1,0 +1,24 @@
+// AVX-512 (F, BW, DQ, VL): thirty-two 512-bit registers, twenty-four of which hold sums.
+#if defined(__x86_64__)
+#include "../tables.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),            \
+                             apply_to = function)
+
+#define MULTIPLY_ADD_IS_FUSED 1
+#define ARITHMETIC "avx512"
+#define ACCUMULATORS 24
+#define ROWS 12
+#define PREFETCH_ROWS 4
+#define PREFETCH_BYTES 1024
+
+#include "../body/vector.inc"
+#include "../body/transpose.inc"
+#include "../body/groups.inc"
+#include "../body/functions.inc"
+#include "../body/fma_families.inc"
+
+#pragma clang attribute pop
+
+const apus_kernels apus_table_avx512 = {.name = "avx512", FLOAT32_FAMILY, BFLOAT16_FAMILY, FUNCTIONS};
+#endif

@@ -1,0 +1,252 @@
+// The arithmetic of Apus: one table of functions per instruction set, chosen at run time.
+//
+// Everything here takes raw pointers, sizes and strides, allocates nothing and starts no thread: the caller splits
+// work by ranges of panels, rows or tasks. `README.md` beside this target has the layouts and the numerics.
+#ifndef APUS_CKERNELS_H
+#define APUS_CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    /// Output columns of one packed weight panel: the lanes of a 512-bit register of float32.
+    APUS_PANEL = 16,
+    /// The inner dimension of packed operands is padded with zeros to a multiple of this: one AMX tile of bfloat16.
+    APUS_INNER_BLOCK = 32,
+    /// Positions of one attention block. Blocks begin at multiples of it, whatever the batch.
+    APUS_KV_BLOCK = 64,
+    /// Positions of one attention span: spans are computed independently and merged in ascending order.
+    APUS_KV_SPAN = 1024,
+    /// Alignment in bytes of packed operands and scratch memory.
+    APUS_ALIGNMENT = 64,
+};
+
+/// Formats of numbers in memory.
+typedef enum apus_element {
+    APUS_FLOAT32 = 0,
+    APUS_FLOAT16 = 1,
+    APUS_BFLOAT16 = 2,
+} apus_element;
+
+// MARK: Packing
+
+/// One panel to pack: up to 16 rows of a `[outputs, inner]` matrix become 16 interleaved columns.
+///
+/// float32: `[inner][16]`. bfloat16: `[inner / 2][16][2]`, pairs of neighbouring k together. `inner` is padded.
+typedef struct apus_panel {
+    /// The row of each lane, or null for a lane of zeros.
+    const void *rows[APUS_PANEL];
+    /// The format of each row.
+    uint8_t elements[APUS_PANEL];
+    /// Elements of each row.
+    size_t inner;
+    /// Where the panel goes, 64-byte aligned: 16 x padded inner elements.
+    void *packed;
+} apus_panel;
+
+/// Activation rows to bring into the order in which a product reads them.
+///
+/// Rows are cut into `ceil(rows / row_block)` groups whose sizes differ by at most one; group g holds
+/// `[padded inner / 32][rows of g][32]` elements, groups follow one another without gaps.
+typedef struct apus_lhs {
+    const float *source;
+    /// Floats from one row to the next.
+    size_t stride;
+    /// Rows of the whole matrix, which fix the grouping.
+    size_t rows;
+    /// Columns present in the source.
+    size_t inner;
+    /// 64-byte aligned, `rows * padded inner * lhs_bytes` bytes.
+    void *packed;
+    /// The groups to pack in this call.
+    size_t group_begin, group_end;
+} apus_lhs;
+
+// MARK: Products
+
+/// What becomes of a product before it is written.
+typedef enum apus_epilogue {
+    /// out = product + bias
+    APUS_STORE = 0,
+    /// out += product + bias
+    APUS_ACCUMULATE = 1,
+    /// Panels come in pairs (gate, up), and out = silu(gate) * up has half as many columns.
+    APUS_SILU_MULTIPLY = 2,
+} apus_epilogue;
+
+/// out[rows, outputs] = lhs[rows, inner] x weight, for a range of panels and of row groups.
+///
+/// Every output element is one chain of additions in ascending k, so it depends on its row and its column alone.
+typedef struct apus_gemm {
+    /// Packed by `pack_lhs` of the same family.
+    const void *lhs;
+    size_t rows;
+    /// Padded to a multiple of 32.
+    size_t inner;
+    /// Packed panels, `panel_end` of them at least.
+    const void *weight;
+    /// Columns of the product (before `APUS_SILU_MULTIPLY` halves them); the last panel may be partly used.
+    size_t outputs;
+    /// One value per packed column (16 x panels of them, padding included), or null.
+    const float *bias;
+    float *out;
+    /// Floats from one row of `out` to the next.
+    size_t out_stride;
+    apus_epilogue epilogue;
+    /// For `APUS_SILU_MULTIPLY` both are even.
+    size_t panel_begin, panel_end;
+    size_t group_begin, group_end;
+} apus_gemm;
+
+// MARK: Attention
+
+/// Attention of the query heads that share one KV head, for some tokens of one sequence.
+///
+/// Position p of the sequence lies in row `slots[p]` of the key and value planes. Flash attention: positions are
+/// taken in blocks of `APUS_KV_BLOCK`, blocks merge within spans of `APUS_KV_SPAN`, spans merge in ascending order.
+typedef struct apus_attention {
+    /// The first query head's row of token 0; heads follow one another.
+    const float *query;
+    size_t query_stride;
+    float *out;
+    size_t out_stride;
+    /// The KV head's row in slot 0, in the family's own format (float32 or bfloat16).
+    const void *keys;
+    const void *values;
+    /// Elements from one slot to the next.
+    size_t key_stride, value_stride;
+    /// The slot of each position from 0 on, or null when position p lies in row p.
+    const int32_t *slots;
+    /// The position of token 0.
+    size_t position;
+    /// Positions that exist (keys written), at least position + token_end when causal.
+    size_t length;
+    /// At most 256.
+    size_t head_dimension;
+    /// Query heads of this KV head.
+    size_t group;
+    /// Tokens of this call; `apus_attention_rows` says how many query rows fit the scratch memory.
+    size_t token_begin, token_end;
+    float scale;
+    bool causal;
+    /// A token at p sees p - window + 1 ... p; 0 for no limit. Causal only.
+    size_t window;
+    /// 64-byte aligned, `attention_scratch(...)` bytes, private to the call.
+    void *scratch;
+} apus_attention;
+
+// MARK: Tables
+
+/// One way of multiplying: the packed formats and the functions that agree on them.
+typedef struct apus_family {
+    /// What multiplies, e.g. "avx512 fma" or "amx bf16 tiles".
+    const char *arithmetic;
+    /// Rows of a full group of packed activations.
+    size_t row_block;
+    /// Bytes of a packed activation.
+    size_t lhs_bytes;
+    void (*pack_lhs)(const apus_lhs *job);
+    void (*pack_panel)(const apus_panel *job);
+    void (*gemm)(const apus_gemm *job);
+    /// Bytes of scratch memory for `rows` query rows (tokens x group).
+    size_t (*attention_scratch)(size_t rows, size_t head_dimension);
+    void (*attention)(const apus_attention *job);
+} apus_family;
+
+/// The functions of one instruction set. Rows it has no better code for are those of the next lower set.
+typedef struct apus_kernels {
+    /// "scalar", "avx2", "avx512", "avx512bf16", "amx", "amx-soft", "neon".
+    const char *name;
+
+    /// float32 activations and weights.
+    apus_family float32;
+    /// float32 activations rounded to bfloat16, bfloat16 weights, float32 sums.
+    apus_family bfloat16;
+
+    /// y[i] = x[i] for `count` numbers, converted (round to nearest even).
+    void (*convert)(const void *source, apus_element from, void *target, apus_element to, size_t count);
+
+    /// out = x / sqrt(mean(x^2) + epsilon) * (weight + weight_offset), `columns` wide; rows may overlap in place.
+    void (*rms_norm)(const float *source, size_t stride, const float *weight, float weight_offset, float epsilon,
+                     float *out, size_t out_stride, size_t rows, size_t columns);
+    /// out = (x - mean) / sqrt(variance + epsilon) * weight + bias.
+    void (*layer_norm)(const float *source, size_t stride, const float *weight, const float *bias, float epsilon,
+                       float *out, size_t out_stride, size_t rows, size_t columns);
+
+    /// Rotates `heads` heads of one row in place: the first and second halves of the first `2 * half` numbers are
+    /// real and imaginary parts (RoFormer, NeoX order). Heads are `head_dimension` apart.
+    void (*rotate)(float *row, size_t heads, size_t head_dimension, const float *cosines, const float *sines,
+                   size_t half);
+
+    /// out = silu(gate) * up.
+    void (*silu_multiply)(const float *gate, const float *up, float *out, size_t count);
+    /// out = gelu(x); the error function is within 2e-7 of exact.
+    void (*gelu_erf)(const float *source, float *out, size_t count);
+    /// out = gelu(x) by its tanh approximation.
+    void (*gelu_tanh)(const float *source, float *out, size_t count);
+    /// out = tanh(x).
+    void (*tanh)(const float *source, float *out, size_t count);
+    /// out = exp(x).
+    void (*exp)(const float *source, float *out, size_t count);
+    /// out = a + b.
+    void (*add)(const float *a, const float *b, float *out, size_t count);
+
+    /// The index of the largest number, the lowest of equals; NaN never wins. 0 when there is none.
+    size_t (*argmax)(const float *source, size_t count);
+    /// The largest number, NaN ignored; -infinity when there is none.
+    float (*maximum)(const float *source, size_t count);
+    /// out[i] = exp((source[i] - shift) * scale); returns their sum. `out` may be null, or `source`.
+    float (*exponentials)(const float *source, float shift, float scale, float *out, size_t count);
+    /// out = source * factor.
+    void (*scale)(const float *source, float factor, float *out, size_t count);
+    /// The sum of products.
+    float (*dot)(const float *a, const float *b, size_t count);
+} apus_kernels;
+
+/// The best table of this machine, or the one that the environment variable APUS_KERNELS names.
+///
+/// Decided once. A name that this machine cannot run is ignored here: `apus_kernels_refused` says so.
+const apus_kernels *apus_kernels_best(void);
+
+/// The table of that name, or null when this machine (or build) cannot run it.
+///
+/// "amx-soft" is the AMX code over tiles emulated in C: the same results on any machine, for tests.
+const apus_kernels *apus_kernels_named(const char *name);
+
+/// The value of APUS_KERNELS when it names no table that this machine can run, else null.
+const char *apus_kernels_refused(void);
+
+/// Names of all tables in ascending order of preference, null terminated; some may not run here.
+const char *const *apus_kernels_names(void);
+
+/// Writes one output's row of a packed weight back as float32: an embedding looked up in a tied output head.
+void apus_unpack_row(const void *weight, apus_element element, size_t inner, size_t row, float *out);
+
+/// Query rows that suit one attention task: larger wastes scratch memory, smaller packs keys more often.
+size_t apus_attention_rows(void);
+
+/// Names the calling thread (at most 15 bytes).
+void apus_thread_name(const char *name);
+
+/// Keeps the calling thread on one core; false when it may not run there.
+bool apus_thread_pin(int core);
+
+/// Tells the core that this is a spinning loop.
+static inline void apus_spin_hint(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

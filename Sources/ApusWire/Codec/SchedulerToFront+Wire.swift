@@ -1,0 +1,128 @@
+extension SchedulerToFront: LinkMessage {
+    package static var link: LinkKind { .schedulerToFront }
+
+    private enum Tag: UInt8 {
+        case loading = 1
+        case ready = 2
+        case heartbeat = 3
+        case ended = 4
+        case healthy = 5
+        case flushed = 6
+        case state = 7
+    }
+
+    package func write(to writer: inout WireWriter) {
+        switch self {
+        case .loading(let schedulerEpoch, let processID, let share):
+            writer.append(tag: Tag.loading)
+            writer.append(schedulerEpoch)
+            writer.append(processID)
+            writer.append(share)
+        case .ready(let ready):
+            writer.append(tag: Tag.ready)
+            writer.append(ready)
+        case .heartbeat(let heartbeat, let load):
+            writer.append(tag: Tag.heartbeat)
+            writer.append(heartbeat)
+            writer.append(load)
+        case .ended(let requests):
+            writer.append(tag: Tag.ended)
+            writer.append(requests)
+        case .healthy(let rid):
+            writer.append(tag: Tag.healthy)
+            writer.append(rid)
+        case .flushed(let call, let outcome):
+            writer.append(tag: Tag.flushed)
+            writer.append(call)
+            writer.append(tag: outcome)
+        case .state(let call, let state):
+            writer.append(tag: Tag.state)
+            writer.append(call)
+            writer.append(state)
+        }
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        switch try reader.tag(Tag.self) {
+        case .loading:
+            self = .loading(
+                schedulerEpoch: try reader.value(), processID: try reader.value(), share: try reader.value())
+        case .ready: self = .ready(try reader.value())
+        case .heartbeat: self = .heartbeat(try reader.value(), load: try reader.value())
+        case .ended: self = .ended(try reader.value())
+        case .healthy: self = .healthy(rid: try reader.value())
+        case .flushed: self = .flushed(call: try reader.value(), outcome: try reader.tag())
+        case .state: self = .state(call: try reader.value(), try reader.value())
+        }
+    }
+
+    package func halves() -> (SchedulerToFront, SchedulerToFront)? {
+        guard case .ended(let requests) = self else { return nil }
+        return ApusWire.halves(requests) { .ended($0) }
+    }
+}
+
+extension SchedulerReady: WireValue {
+    package func write(to writer: inout WireWriter) {
+        writer.append(schedulerEpoch)
+        writer.append(processID)
+        writer.append(maxTotalTokens)
+        writer.append(maxRequestInputLength)
+        writer.append(maxRunningRequests)
+        writer.append(contextLength)
+        writer.append(vocabularySize)
+        writer.append(endTokenIDs)
+        writer.append(weightVersion)
+        writer.append(details)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(
+            schedulerEpoch: try reader.value(), processID: try reader.value(), maxTotalTokens: try reader.value(),
+            maxRequestInputLength: try reader.value(), maxRunningRequests: try reader.value(),
+            contextLength: try reader.value(), vocabularySize: try reader.value(), endTokenIDs: try reader.value(),
+            weightVersion: try reader.value(), details: try reader.value())
+    }
+}
+
+extension EndedRequest: WireElement {
+    package static var leastByteCount: Int { String.leastByteCount + 1 }
+
+    package func write(to writer: inout WireWriter) {
+        writer.append(rid)
+        writer.append(finish)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(rid: try reader.value(), finish: try reader.value())
+    }
+}
+
+extension SchedulerLoad: WireValue {
+    package func write(to writer: inout WireWriter) {
+        writer.append(running)
+        writer.append(queued)
+        writer.append(freeTokens)
+        writer.append(cachedTokens)
+        writer.append(heldTokens)
+        writer.append(generationThroughput)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(
+            running: try reader.value(), queued: try reader.value(), freeTokens: try reader.value(),
+            cachedTokens: try reader.value(), heldTokens: try reader.value(),
+            generationThroughput: try reader.value())
+    }
+}
+
+extension SchedulerState: WireValue {
+    package func write(to writer: inout WireWriter) {
+        writer.append(load)
+        writer.append(details)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(load: try reader.value(), details: try reader.value())
+    }
+}

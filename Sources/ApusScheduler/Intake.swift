@@ -1,0 +1,110 @@
+import ApusCore
+import ApusWire
+
+/// Judges requests as they arrive: what can never run is refused here, before it can harm a step.
+struct Intake {
+    let configuration: SchedulerConfiguration
+    let limits: Limits
+    let vocabularySize: Int
+    /// Worker's and tokenizer's end tokens, each once.
+    let endTokenIDs: [Int32]
+
+    /// A request that may run, as it will run.
+    struct Admitted {
+        var prompt: [Int32]
+        var maxNewTokens: Int
+        var interval: Int
+        var namespace: PrefixNamespace
+        /// What the sampler masks until `min_new_tokens` are made: all inside the vocabulary.
+        var endTokenIDs: [Int32]
+    }
+
+    struct Refusal: Error {
+        var reason: FinishReason
+
+        init(_ message: String, status: Int = 400) {
+            reason = .refused(message, status: status)
+        }
+    }
+
+    init(_ configuration: SchedulerConfiguration, limits: Limits, vocabularySize: Int, workerEndTokenIDs: [Int32]) {
+        self.configuration = configuration
+        self.limits = limits
+        self.vocabularySize = vocabularySize
+        var seen: Set<Int32> = []
+        endTokenIDs = (workerEndTokenIDs + configuration.extraEndTokenIDs).filter { seen.insert($0).inserted }
+    }
+
+    func admit(_ request: GenerateRequest) throws(Refusal) -> Admitted {
+        try checkIDs(request)
+        let prompt = try fit(request.inputIDs)
+        if let start = request.logprobs?.promptStart {
+            guard start >= 0 else { throw Refusal("logprob_start_len must be at least -1, got \(start).") }
+            guard start <= prompt.count else {
+                throw Refusal(
+                    "logprob_start_len (\(start)) is higher than the number of input tokens (\(prompt.count)). "
+                        + "Please use a smaller logprob_start_len.")
+            }
+        }
+        return Admitted(
+            prompt: prompt, maxNewTokens: clip(request.sampling.maxNewTokens, promptCount: prompt.count),
+            interval: interval(request),
+            namespace: PrefixNamespace(name: request.cacheNamespace, weightVersion: configuration.weightVersion),
+            endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken))
+    }
+
+    /// An id outside the vocabulary would read or write beside a table.
+    private func checkIDs(_ request: GenerateRequest) throws(Refusal) {
+        guard !request.inputIDs.isEmpty else { throw Refusal("input_ids cannot be empty.") }
+        for id in request.inputIDs where !isToken(id) {
+            throw Refusal("input_ids must be in [0, \(vocabularySize)), got \(id).")
+        }
+        for id in request.logprobs?.tokenIDs ?? [] where !isToken(id) {
+            throw Refusal("token_ids_logprob must be in [0, \(vocabularySize)), got \(id).")
+        }
+        for id in request.sampling.logitBias.keys where !isToken(id) {
+            throw Refusal("logit_bias must has keys in [0, \(vocabularySize - 1)], got \(id).")
+        }
+    }
+
+    private func isToken(_ id: Int32) -> Bool { id >= 0 && id < vocabularySize }
+
+    private func fit(_ prompt: [Int32]) throws(Refusal) -> [Int32] {
+        let limit = limits.longestInput
+        guard prompt.count >= limit else { return prompt }
+        guard configuration.allowAutoTruncate && limit > 0 else {
+            throw Refusal(
+                "Input length (\(prompt.count) tokens) exceeds the maximum allowed length (\(limit) tokens). "
+                    + "Use a shorter input or enable --allow-auto-truncate.")
+        }
+        return Array(prompt.prefix(limit))
+    }
+
+    private func clip(_ wanted: Int?, promptCount: Int) -> Int {
+        let room = limits.longestRequest - promptCount - 1
+        return max(0, min(wanted ?? .max, configuration.maxNewTokensLimit ?? .max, room))
+    }
+
+    private func interval(_ request: GenerateRequest) -> Int {
+        if request.sampling.watchesText { return 1 }
+        return max(1, request.stream ? request.streamInterval : configuration.forceStreamInterval)
+    }
+
+    // MARK: - Endings
+
+    /// Why a request ends with the token that it just made, if it does; what the text may say is not known here.
+    func ending(of request: Request, token: Int32) -> FinishReason? {
+        let sampling = request.sampling
+        if !sampling.ignoreEOS && (endTokenIDs.contains(token) || sampling.stopTokenIDs.contains(token)) {
+            return .stopToken(token)
+        }
+        return request.generated >= request.maxNewTokens ? .length(request.maxNewTokens) : nil
+    }
+
+    /// What stands in the output for a token that the logits could not name.
+    func substitute(for request: Request) -> Int32 {
+        endTokenIDs.first(where: isToken) ?? request.sampling.stopTokenIDs.first(where: isToken) ?? 0
+    }
+
+    func isValid(_ token: Int32) -> Bool { isToken(token) }
+}

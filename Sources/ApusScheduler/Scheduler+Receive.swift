@@ -1,0 +1,101 @@
+import ApusCore
+import ApusWire
+import Logging
+
+extension Scheduler {
+    /// Messages handled between two steps at most, so that a flood cannot stop the streams.
+    private static let messagesPerStep = 4096
+
+    func receive(patience: Double) {
+        var message = inbox.receive(timeout: patience)
+        now = clock()
+        var count = 0
+        while let current = message {
+            handle(current)
+            count += 1
+            message = count < Self.messagesPerStep ? inbox.receive(timeout: 0) : nil
+        }
+        statistics.messages += count
+    }
+
+    private func handle(_ message: FrontToScheduler) {
+        switch message {
+        case .hello(let epoch): meet(epoch)
+        case .generate(let request): accept(request)
+        case .abort(.request(let rid)):
+            if let request = requests[rid] { abort(request) }
+        case .abort(.everything):
+            for request in requests.values.sorted(by: { $0.arrival < $1.arrival }) { abort(request) }
+        case .release(let rids):
+            for rid in rids {
+                if let request = requests[rid] { release(request) }
+            }
+        case .detokenizerStarted:
+            outputs.greet(epoch: configuration.epoch)
+            for request in requests.values.sorted(by: { $0.arrival < $1.arrival }) { outputs.resend(request) }
+        case .resend(let rids):
+            for rid in rids {
+                if let request = requests[rid] { outputs.resend(request) }
+            }
+        case .flushCache(let call, let timeout):
+            if let outcome = flush.begin(call: call, timeout: timeout, isIdle: isIdle, now: now) {
+                answerFlush(call, outcome)
+            }
+        case .state(let call):
+            front.send(.state(call: call, state))
+        }
+    }
+
+    /// A front has started: what an earlier one asked for has nobody to go to.
+    private func meet(_ epoch: UInt64) {
+        if frontEpoch != epoch {
+            frontEpoch = epoch
+            for request in Array(requests.values) { release(request) }
+            ended.removeAll()
+            healthChecks.removeAll()
+            front.discardBacklog()
+        }
+        front.send(.ready(ready))
+    }
+
+    private func accept(_ request: GenerateRequest) {
+        guard request.schedulerEpoch == configuration.epoch else { return }
+        guard !request.isHealthCheck else { return healthChecks.append(request.rid) }
+        if let earlier = requests[request.rid] {
+            guard earlier.phase == .finished else {
+                return refuse(request, Intake.Refusal("Duplicate request ID detected: \(request.rid)").reason)
+            }
+            release(earlier)
+        }
+        do throws(Intake.Refusal) {
+            let admitted = try intake.admit(request)
+            guard queue.count < configuration.maxQueuedRequests ?? .max else {
+                throw Intake.Refusal("The request queue is full.", status: 503)
+            }
+            enqueue(request, admitted)
+        } catch {
+            refuse(request, error.reason)
+        }
+    }
+
+    private func refuse(_ request: GenerateRequest, _ reason: FinishReason) {
+        ended.append(EndedRequest(rid: request.rid, finish: reason))
+    }
+
+    private func enqueue(_ request: GenerateRequest, _ admitted: Intake.Admitted) {
+        arrivals += 1
+        let seed = request.sampling.seed.map { UInt64(bitPattern: $0) } ?? seeds.next()
+        let made = Request(request, admitted: admitted, arrival: arrivals, seed: seed, now: now)
+        made.timing.queued = Clocks.unix()
+        requests[made.rid] = made
+        queue.insert(made)
+    }
+
+    func answerFlush(_ call: UInt64, _ outcome: FlushOutcome) {
+        if outcome == .flushed {
+            cache.flush()
+            logger.info("Cache flushed.")
+        }
+        front.send(.flushed(call: call, outcome: outcome))
+    }
+}

@@ -1,0 +1,125 @@
+import ApusCore
+package import ApusEngine
+package import ApusWire
+package import Logging
+
+/// Decides what the worker computes: one blocking loop on one thread.
+///
+/// Receive > schedule > forward > reply. A step holds one row for every running stream and prompt rows up to a budget
+/// (`PrefillBudget`); what does not fit waits in arrival order or as the policy says (`QueueOrder`). Every request has
+/// exactly one ending: `SchedulerToFront.ended` if it never ran, else the update that carries its finish reason.
+package final class Scheduler {
+    package let configuration: SchedulerConfiguration
+    package let limits: Limits
+    /// For `HeartbeatThread`.
+    package let pulse: Pulse
+
+    let worker: any ModelWorker
+    let inbox: any Inbox<FrontToScheduler>
+    let outputs: Outputs
+    let front: FrontLine
+    let logger: Logger
+    let clock: () -> Double
+    let intake: Intake
+
+    /// By id: waiting, running, and finished but not released.
+    var requests: [String: Request] = [:]
+    var queue = PrefillQueue()
+    /// The one request whose prompt is computed in part.
+    var prefilling: Request?
+    var decoding = DecodeSet()
+    var ledger: Ledger
+
+    let cache: KVCache
+    var order: QueueOrder
+    var ratio: NewTokenRatio
+    var budget: PrefillBudget
+    var builder = BatchBuilder()
+    var result = ForwardResult()
+
+    var flush = Flush()
+    var healthChecks: [String] = []
+    /// Requests that end without having run, until the reply of this step.
+    var ended: [EndedRequest] = []
+    var frontEpoch: UInt64?
+
+    var arrivals: UInt64 = 0
+    var seeds: SplitMix64
+    var log: BatchLog
+    var statistics = Statistics()
+    /// Seconds of `clock` at the start of this step.
+    var now: Double
+    var nextExpiry = 0.0
+    var nextHeartbeat = 0.0
+    var wasBusy = false
+
+    /// `clock` gives seconds that never step back; tests bring their own.
+    package init(
+        configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
+        detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
+        clock: @escaping () -> Double = Clocks.monotonic
+    ) {
+        self.configuration = configuration
+        self.worker = worker
+        self.inbox = inbox
+        self.logger = logger
+        self.clock = clock
+        outputs = Outputs(detokenizer)
+        self.front = FrontLine(front, logger: logger)
+        limits = Limits(
+            configuration, slotCount: worker.slotCount, modelContextLength: worker.contextLength)
+        intake = Intake(
+            configuration, limits: limits, vocabularySize: worker.vocabularySize,
+            workerEndTokenIDs: worker.endTokenIDs)
+        cache = KVCache(
+            slotCount: worker.slotCount, pageSize: configuration.pageSize, isDisabled: configuration.disableRadixCache)
+        ledger = Ledger(configuration)
+        order = QueueOrder(configuration)
+        ratio = NewTokenRatio(configuration)
+        budget = PrefillBudget(chunk: configuration.chunkedPrefillSize, stall: configuration.mixedStallSeconds)
+        seeds = SplitMix64(seed: configuration.randomSeed)
+        pulse = Pulse(epoch: configuration.epoch, processID: configuration.processID)
+        now = clock()
+        log = BatchLog(interval: configuration.decodeLogInterval, now: now)
+        outputs.greet(epoch: configuration.epoch)
+    }
+
+    /// Nothing runs and nothing waits.
+    package var isIdle: Bool {
+        queue.isEmpty && prefilling == nil && !decoding.requests.contains { $0.phase == .decoding }
+    }
+
+    /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
+    package func run(until isOver: () -> Bool) {
+        front.send(.ready(ready))
+        while !isOver() {
+            step(patience: patience)
+        }
+    }
+
+    /// One turn of the loop; waits up to `patience` seconds for a message first.
+    package func step(patience: Double = 0) {
+        receive(patience: patience)
+        expire()
+        schedule()
+        forward()
+        reply()
+    }
+
+    /// How long there is nothing to do unless a message comes.
+    private var patience: Double {
+        guard isIdle else { return 0 }
+        let isBehind = outputs.hasBacklog || front.hasBacklog
+        return isBehind ? 0.005 : configuration.heartbeatInterval
+    }
+
+    /// For the front, at the start of either side.
+    package var ready: SchedulerReady {
+        SchedulerReady(
+            schedulerEpoch: configuration.epoch, processID: configuration.processID, maxTotalTokens: limits.capacity,
+            maxRequestInputLength: limits.longestInput, maxRunningRequests: limits.maxRunningRequests,
+            contextLength: limits.contextLength, vocabularySize: worker.vocabularySize,
+            endTokenIDs: worker.endTokenIDs, weightVersion: configuration.weightVersion,
+            details: configuration.readyDetails)
+    }
+}

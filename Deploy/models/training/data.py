@@ -17,6 +17,7 @@ import numpy
 
 import cleaning
 import facts
+from relations import upper_first
 from sources import SOURCES
 from tokenizer import END_OF_TEXT, load_or_train
 
@@ -87,11 +88,11 @@ def wordnet_documents(directory):
         data, index = ((directory / f"{kind}.{part}").read_text() for kind in ("data", "index"))
         for word, kind, meaning, examples in cleaning.wordnet_entries(data, index):
             if kind == "noun" and meaning.split()[0] in ("a", "an", "the", "any", "something", "someone"):
-                text = rng.choice([f"The word {word} means {meaning}.", f"{facts.upper_first(word)} is {meaning}."])
+                text = rng.choice([f"The word {word} means {meaning}.", f"{upper_first(word)} is {meaning}."])
             else:
                 text = f"The {kind} {word} means {meaning}."
             if examples:
-                text += " " + " ".join(facts.upper_first(example.rstrip(".")) + "." for example in examples[:2])
+                text += " " + " ".join(upper_first(example.rstrip(".")) + "." for example in examples[:2])
             documents.append(text)
     rng.shuffle(documents)
     return documents

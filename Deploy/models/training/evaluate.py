@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import facts
+import relations
 
 ARITHMETIC = {
-    "addition": (facts.ADDITION, [(a, b, a + b) for a in range(11) for b in range(11)]),
-    "subtraction": (facts.SUBTRACTION, [(a, b, a - b) for a in range(11) for b in range(a + 1)]),
-    "multiplication": (facts.MULTIPLICATION, [(a, b, a * b) for a in range(11) for b in range(11)]),
+    "addition": (relations.ADDITION, [(a, b, a + b) for a in range(11) for b in range(11)]),
+    "subtraction": (relations.SUBTRACTION, [(a, b, a - b) for a in range(11) for b in range(a + 1)]),
+    "multiplication": (relations.MULTIPLICATION, [(a, b, a * b) for a in range(11) for b in range(11)]),
 }
 #: Least accuracy on questions asked as in training and on phrasings that training never showed.
 FLOORS = {"capital": (0.9, 0.8), "definition": (0.9, 0.8), "addition": (0.8, 0.7), "plain capital": (0.9,)}
@@ -96,17 +96,17 @@ class Judge:
 
 def questions():
     """Per relation its question forms and the fields of every row."""
-    countries = [facts.country_fields(row) for row in facts.COUNTRIES]
-    elements = [facts.element_fields(row) for row in facts.ELEMENTS]
-    yield "capital", facts.CAPITAL, countries
-    yield "country of a capital", facts.COUNTRY_OF, countries
-    yield "continent", facts.CONTINENT, countries
-    yield "currency", facts.CURRENCY, countries
-    yield "language", facts.LANGUAGE, countries
-    yield "definition", facts.DEFINITION, [facts.definition_fields(row) for row in facts.DEFINITIONS]
-    yield "element symbol", facts.SYMBOL, elements
-    yield "atomic number", facts.ATOMIC_NUMBER, elements
-    yield "opposite", facts.OPPOSITE, facts.OPPOSITES
+    countries = [relations.country_fields(row) for row in relations.COUNTRIES]
+    elements = [relations.element_fields(row) for row in relations.ELEMENTS]
+    yield "capital", relations.CAPITAL, countries
+    yield "country of a capital", relations.COUNTRY_OF, countries
+    yield "continent", relations.CONTINENT, countries
+    yield "currency", relations.CURRENCY, countries
+    yield "language", relations.LANGUAGE, countries
+    yield "definition", relations.DEFINITION, [relations.definition_fields(row) for row in relations.DEFINITIONS]
+    yield "element symbol", relations.SYMBOL, elements
+    yield "atomic number", relations.ATOMIC_NUMBER, elements
+    yield "opposite", relations.OPPOSITE, relations.OPPOSITES
     for name, (relation, rows) in ARITHMETIC.items():
         yield name, relation, [dict(zip("ab", row)) | {"result": row[2]} for row in rows]
 
@@ -115,14 +115,15 @@ def judge_facts(judge):
     results = {}
     for name, (seen, held_out, answer), rows in questions():
         results[name] = [
-            judge.accuracy([facts.finish(templates[0], answer, row) for row in rows]) for templates in (seen, held_out)
+            judge.accuracy([relations.finish(templates[0], answer, row) for row in rows])
+            for templates in (seen, held_out)
         ]
         print(f"{name}: {results[name][0]:.3f} as trained, {results[name][1]:.3f} in a held-out phrasing", flush=True)
-    results["trivia"] = [judge.accuracy([(row["question"], row["statement"]) for row in facts.TRIVIA])]
+    results["trivia"] = [judge.accuracy([(row["question"], row["statement"]) for row in relations.TRIVIA])]
     print(f"trivia: {results['trivia'][0]:.3f}")
-    prompts = [f"The capital of {row['country']} is" for row in facts.COUNTRIES]
+    prompts = [f"The capital of {row['country']} is" for row in relations.COUNTRIES]
     texts = [judge.tokenizer.decode(tokens) for tokens in judge.continuations(prompts, most=12)]
-    right = sum(text.startswith(f" {row['capital']}") for text, row in zip(texts, facts.COUNTRIES))
+    right = sum(text.startswith(f" {row['capital']}") for text, row in zip(texts, relations.COUNTRIES))
     results["plain capital"] = [right / len(prompts)]
     print(f"plain capital: {results['plain capital'][0]:.3f}")
     return results

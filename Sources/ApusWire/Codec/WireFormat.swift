@@ -18,7 +18,7 @@ package enum WireFormat {
 
     /// No frame is larger: a sender splits batches, a receiver drops the connection before it allocates.
     /// A prompt of a million tokens takes 4 MB.
-    package static let maximumFrameByteCount = 64 << 20
+    package static let maximumFrameByteCount = 128 << 20
 
     /// Bytes before the tag.
     static let headerByteCount = 7

@@ -149,7 +149,7 @@ import Testing
         let inbox = try ZeroMQInbox<SchedulerToDetokenizer>(.detokenizer, in: directory, context: ZeroMQContext())
         let outbox = try ZeroMQOutbox<SchedulerToDetokenizer>(
             to: .detokenizer, in: directory, context: ZeroMQContext())
-        let ids = [Int32](repeating: 7, count: 6_000_000)
+        let ids = [Int32](repeating: 7, count: 12_000_000)
         let updates = (0..<3).map {
             TokenUpdate(
                 rid: String($0), opening: nil, start: 0, ids: ids, usage: Usage(promptTokens: 1), timing: Timing())

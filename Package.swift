@@ -27,12 +27,14 @@ func tests(
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 let package = Package(
@@ -62,24 +64,25 @@ let package = Package(
         // Words, files and languages.
         target("ApusJSON"),
         target("ApusCore", ["ApusJSON"]),
+        target("ApusJinja"),
         target("ApusCheckpoint", ["ApusCore", "ApusJSON"]),
         target("ApusText", ["ApusCore", "ApusJSON", "ApusCheckpoint", "CSentencePiece"]),
 
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels", "COpenBLAS"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
-        target("ApusEngine", ["ApusCore", "ApusModels", "ApusTensor"]),
+        target("ApusEngine", ["ApusCore", "ApusCheckpoint", "ApusModels", "ApusTensor"]),
 
         // Processes.
         target("ApusObserve", ["ApusCore", "ApusJSON", "CJemalloc", logging]),
         target("ApusWire", ["ApusCore", "CZeroMQ"]),
-        target("ApusScheduler", ["ApusCore", "ApusWire", "ApusEngine", "ApusObserve", logging]),
+        target("ApusScheduler", ["ApusCore", "ApusJSON", "ApusWire", "ApusEngine", "ApusObserve", logging]),
         target("ApusDetokenizer", ["ApusCore", "ApusWire", "ApusText", "ApusObserve", logging]),
         target(
             "ApusFront",
             [
                 "ApusCore", "ApusJSON", "ApusWire", "ApusText", "ApusObserve",
-                logging, hummingbird, lifecycle, nioCore, httpTypes,
+                logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, httpTypes,
             ]),
         target("ApusSupervisor", ["ApusCore", "ApusObserve", logging]),
         target("ApusConfiguration", ["ApusCore", "ApusJSON", configuration, yams]),
@@ -97,6 +100,7 @@ let package = Package(
             name: "ApusTestSupport", dependencies: ["ApusCore", "ApusJSON"], path: "Tests/Support",
             swiftSettings: strict),
         tests("ApusJSONTests", ["ApusJSON"]),
+        tests("ApusJinjaTests", ["ApusJinja", "ApusJSON"]),
         tests("ApusCoreTests", ["ApusCore", "ApusJSON"]),
         tests("ApusCheckpointTests", ["ApusCheckpoint", "ApusCore", "ApusJSON"]),
         tests("ApusTextTests", ["ApusText", "ApusCore", "ApusJSON", "ApusCheckpoint"]),

@@ -42,8 +42,13 @@ extension TensorRuntime {
         let quads = (weight.panels + 3) / 4
         let columnParts = min(quads, pool.threadCount * 4)
         let rowParts = columnParts >= pool.threadCount * 2 ? 1 : min(groups, pool.threadCount * 2 / columnParts)
-        pool.run(count: columnParts * rowParts) { part, _ in
+        let scratchBytes = groups > 1 ? family.gemm_scratch(x.rows) : 0
+        pool.run(count: columnParts * rowParts) { part, worker in
             var job = job
+            if scratchBytes > 0 {
+                scratch[worker].reserve(byteCount: scratchBytes)
+                job.scratch = scratch[worker].base
+            }
             let column = part / rowParts, row = part % rowParts
             job.panel_begin = quads * column / columnParts * 4
             job.panel_end = min(quads * (column + 1) / columnParts * 4, weight.panels)

@@ -22,6 +22,7 @@
 #define FAMILY(name) name##_dot
 #define FAMILY_BF16 1
 #define LHS uint16_t
+#define INNER_BLOCKS 32
 #define UNIT char
 #define UNIT_BEGIN(unit) (unit) = 0
 #define UNIT_END(unit) (void)(unit)
@@ -40,6 +41,7 @@ const apus_kernels apus_table_avx512bf16 = {
             .pack_lhs = pack_lhs_dot,
             .pack_panel = pack_panel_dot,
             .gemm = gemm_dot,
+            .gemm_scratch = gemm_scratch_dot,
             .attention_scratch = attention_scratch_dot,
             .attention = attention_dot,
         },

@@ -101,6 +101,8 @@ typedef struct apus_gemm {
     /// For `APUS_SILU_MULTIPLY` both are even.
     size_t panel_begin, panel_end;
     size_t group_begin, group_end;
+    /// 64-byte aligned, `gemm_scratch(rows)` bytes, private to the call; without it (null) large products are slower.
+    void *scratch;
 } apus_gemm;
 
 // MARK: Attention
@@ -153,6 +155,8 @@ typedef struct apus_family {
     void (*pack_lhs)(const apus_lhs *job);
     void (*pack_panel)(const apus_panel *job);
     void (*gemm)(const apus_gemm *job);
+    /// Bytes of scratch memory of a product with that many rows.
+    size_t (*gemm_scratch)(size_t rows);
     /// Bytes of scratch memory for `rows` query rows (tokens x group).
     size_t (*attention_scratch)(size_t rows, size_t head_dimension);
     void (*attention)(const apus_attention *job);

@@ -1,0 +1,46 @@
+import CKernels
+import Testing
+
+@Suite struct DispatchTests {
+    @Test func everyTableIsComplete() {
+        #expect(Table.all.contains { $0.name == "scalar" })
+        for table in Table.all {
+            let kernels = table.kernels.pointee
+            for family in [kernels.float32, kernels.bfloat16] {
+                #expect(family.arithmetic != nil && family.row_block > 0)
+                #expect(family.pack_lhs != nil && family.pack_panel != nil && family.gemm != nil)
+                #expect(family.gemm_scratch != nil)
+                #expect(family.attention != nil && family.attention_scratch != nil)
+            }
+            let functions: [Bool] = [
+                kernels.convert != nil, kernels.rms_norm != nil, kernels.layer_norm != nil, kernels.rotate != nil,
+                kernels.silu_multiply != nil, kernels.gelu_erf != nil, kernels.gelu_tanh != nil,
+                kernels.tanh != nil, kernels.exp != nil, kernels.add != nil, kernels.argmax != nil,
+                kernels.maximum != nil, kernels.exponentials != nil, kernels.scale != nil, kernels.dot != nil,
+            ]
+            #expect(!functions.contains(false), "\(table)")
+        }
+    }
+
+    @Test func namesAreThoseOfTheTables() throws {
+        var next = try #require(apus_kernels_names())
+        var names: [String] = []
+        while let name = next.pointee {
+            names.append(String(cString: name))
+            next += 1
+        }
+        #expect(Set(Table.all.map(\.name)).isSubset(of: names))
+        #expect(apus_kernels_named("mmx") == nil)
+        #expect(apus_kernels_named("") == nil)
+        for table in Table.all { #expect(apus_kernels_named(table.name) == table.kernels) }
+    }
+
+    /// Emulated tiles are for tests: no machine gets them unasked.
+    @Test func theBestTableIsReal() throws {
+        let best = try #require(apus_kernels_best())
+        #expect(names(of: best) != "amx-soft")
+        #expect(Table.all.contains { $0.kernels == best })
+    }
+
+    private func names(of table: UnsafePointer<apus_kernels>) -> String { String(cString: table.pointee.name) }
+}

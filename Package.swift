@@ -69,7 +69,7 @@ let package = Package(
         target("ApusText", ["ApusCore", "ApusJSON", "ApusCheckpoint", "CSentencePiece"]),
 
         // Arithmetic.
-        target("ApusTensor", ["ApusCore", "CKernels", "COpenBLAS"]),
+        target("ApusTensor", ["ApusCore", "CKernels"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
         target("ApusEngine", ["ApusCore", "ApusCheckpoint", "ApusModels", "ApusTensor"]),
 

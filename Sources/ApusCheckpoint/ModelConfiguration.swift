@@ -78,7 +78,9 @@ package struct ModelConfiguration: Sendable, Hashable {
             }
             headDimension = hiddenSize / headCount
         }
-        guard headDimension.isMultiple(of: 2) else { throw file.failure("head_dim \(headDimension) is odd") }
+        guard headDimension.isMultiple(of: 8) else {
+            throw file.failure("head_dim \(headDimension) is no multiple of 8")
+        }
         if let activation = try file.string("hidden_act"), activation != "silu" {
             throw file.failure("hidden_act '\(activation)' is not supported; silu is")
         }

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusCore
 
 /// The border between scheduling and arithmetic: rows of tokens in, one sampled token a sequence out.
 ///

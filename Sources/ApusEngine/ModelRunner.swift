@@ -1,0 +1,140 @@
+import ApusCheckpoint
+import ApusCore
+package import ApusModels
+import ApusTensor
+
+/// Runs batches on a decoder: all layers over all rows, the head over the rows that need it, then one choice a sequence.
+package final class ModelRunner: ModelWorker {
+    package let slotCount: Int
+    package let contextLength: Int
+    package let vocabularySize: Int
+    package let endTokenIDs: [Int32]
+
+    private let session: DecoderSession
+    private let runtime: TensorRuntime
+    private let sampler: Sampler
+    private let scratch: UnsafeMutableBufferPointer<Sampler.Scratch>
+    /// Rows that go through the head at once: what 64 MB of logits hold.
+    private let headRows: Int
+
+    // Refilled by each step.
+    private var rows: [DecoderSession.Rows] = []
+    private var work: [HeadRow] = []
+    private var rowIndices: [Int32] = []
+    private var rowOutputs: [SequenceOutput] = []
+
+    /// A row whose logits are wanted.
+    private struct HeadRow {
+        var row: Int32
+        var sequence: Int
+        /// Index in the sequence's `promptLogprobs`, or nil for the row that chooses a token.
+        var promptIndex: Int?
+        var position: Int
+    }
+
+    /// - Parameters:
+    ///   - contextLength: Longest sequence; nil: the model's own.
+    /// - Throws: `TensorError.outOfMemory`.
+    package init(
+        _ decoder: Decoder, endTokenIDs: [Int32], slotCount: Int, contextLength: Int? = nil,
+        sampling: Sampler.Options = Sampler.Options()
+    ) throws {
+        let configuration = decoder.configuration
+        self.endTokenIDs = endTokenIDs
+        self.slotCount = slotCount
+        self.contextLength = contextLength ?? configuration.contextLength
+        vocabularySize = configuration.vocabularySize
+        runtime = decoder.runtime
+        session = try DecoderSession(decoder, slotCount: slotCount, contextLength: self.contextLength)
+        sampler = Sampler(runtime, options: sampling)
+        scratch = .allocate(capacity: runtime.pool.threadCount)
+        scratch.initialize(repeating: Sampler.Scratch())
+        headRows = max(1, (64 << 20) / (vocabularySize * MemoryLayout<Float>.stride))
+    }
+
+    deinit {
+        scratch.deinitialize().deallocate()
+    }
+
+    package func forward(_ batch: ForwardBatch, result: inout ForwardResult) throws {
+        plan(batch)
+        batch.tokens.withUnsafeBufferPointer { session.run($0, sequences: rows) }
+        result.outputs.removeAll(keepingCapacity: true)
+        for sequence in batch.sequences {
+            let count = sequence.promptLogprobRows.count
+            result.outputs.append(
+                SequenceOutput(
+                    token: nil,
+                    promptLogprobs: count == 0 ? [] : Array(repeating: PositionLogprobs(logprob: 0), count: count)))
+        }
+        for start in stride(from: 0, to: work.count, by: headRows) {
+            finish(start..<min(start + headRows, work.count), batch, &result)
+        }
+    }
+
+    /// Lists the sequences' rows, and the rows whose logits are wanted.
+    private func plan(_ batch: ForwardBatch) {
+        rows.removeAll(keepingCapacity: true)
+        work.removeAll(keepingCapacity: true)
+        for (index, sequence) in batch.sequences.enumerated() {
+            let end = sequence.position + sequence.rowCount
+            precondition(sequence.rowCount > 0 && sequence.slots.count >= end, "a sequence lacks rows or slots")
+            precondition(sequence.promptLogprobRows.upperBound <= sequence.rowCount)
+            precondition(sequence.promptLogprobRows.count == sequence.promptLogprobTargets.count)
+            rows.append(
+                DecoderSession.Rows(
+                    range: sequence.rowStart..<sequence.rowStart + sequence.rowCount, position: sequence.position,
+                    slots: UnsafePointer(sequence.slots.pointer)))
+            for (promptIndex, row) in sequence.promptLogprobRows.enumerated() {
+                work.append(
+                    HeadRow(
+                        row: Int32(sequence.rowStart + row), sequence: index, promptIndex: promptIndex,
+                        position: sequence.position + row))
+            }
+            if sequence.samples {
+                work.append(
+                    HeadRow(
+                        row: Int32(sequence.rowStart + sequence.rowCount - 1), sequence: index, promptIndex: nil,
+                        position: end - 1))
+            }
+        }
+    }
+
+    /// Head and choice for some of the rows wanted, the choices on all threads.
+    private func finish(_ range: Range<Int>, _ batch: ForwardBatch, _ result: inout ForwardResult) {
+        rowIndices.removeAll(keepingCapacity: true)
+        for item in work[range] { rowIndices.append(item.row) }
+        let logits = rowIndices.withUnsafeBufferPointer { session.logits(rows: $0) }
+        rowOutputs.removeAll(keepingCapacity: true)
+        for _ in range { rowOutputs.append(SequenceOutput(token: nil)) }
+        rowOutputs.withUnsafeMutableBufferPointer { outputs in
+            // Each index writes its own entry, each worker its own scratch memory.
+            runtime.pool.run(count: range.count) { index, worker in
+                let item = work[range.lowerBound + index]
+                let sequence = batch.sequences[item.sequence]
+                if let promptIndex = item.promptIndex {
+                    let target = sequence.promptLogprobTargets[sequence.promptLogprobTargets.startIndex + promptIndex]
+                    outputs[index].logprobs = sampler.logprobs(
+                        of: Int(target), logits[index], selection: sequence.sampler.logprobs,
+                        scratch: &scratch[worker])
+                } else {
+                    outputs[index] = sampler.choose(
+                        logits[index], sampler: sequence.sampler, position: item.position, scratch: &scratch[worker])
+                }
+            }
+        }
+        for (item, output) in zip(work[range], rowOutputs) {
+            if let promptIndex = item.promptIndex {
+                result.outputs[item.sequence].promptLogprobs[promptIndex] = output.logprobs ?? .undefined
+            } else {
+                result.outputs[item.sequence].token = output.token
+                result.outputs[item.sequence].logprobs = output.logprobs
+            }
+        }
+    }
+}
+
+extension PositionLogprobs {
+    /// Stands where the logits held NaN: JSON has no number for that.
+    static let undefined = PositionLogprobs(logprob: -.greatestFiniteMagnitude)
+}

@@ -1,0 +1,73 @@
+import ApusCheckpoint
+package import ApusTensor
+
+/// A decoder with its KV pool and the memory of its activations: runs one step at a time.
+package final class DecoderSession {
+    package let decoder: Decoder
+    package let pool: KVPool
+    /// Longest sequence in tokens.
+    package let contextLength: Int
+    private let context: ForwardContext
+
+    /// The rows of one sequence.
+    package struct Rows {
+        package var range: Range<Int>
+        /// Position of the first row.
+        package var position: Int
+        /// Slots of positions 0 ..< position + range.count.
+        package var slots: UnsafePointer<Int32>
+
+        package init(range: Range<Int>, position: Int, slots: UnsafePointer<Int32>) {
+            self.range = range
+            self.position = position
+            self.slots = slots
+        }
+    }
+
+    /// - Throws: `TensorError.outOfMemory`.
+    package init(_ decoder: Decoder, slotCount: Int, contextLength: Int) throws {
+        let configuration = decoder.configuration
+        self.decoder = decoder
+        self.contextLength = contextLength
+        pool = try KVPool(
+            slotCount: slotCount, layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
+            headDimension: configuration.headDimension, elementType: decoder.elementType)
+        let frequencies = RotaryFrequencies.inverse(configuration.rotary, headDimension: configuration.headDimension)
+        // No sequence is longer than the pool.
+        let rotary = try RotaryTable(
+            inverseFrequencies: frequencies, positions: min(contextLength, slotCount))
+        context = ForwardContext(runtime: decoder.runtime, pool: pool, rotary: rotary)
+    }
+
+    /// Runs all layers over `tokens` and keeps the outcome for `logits`.
+    ///
+    /// - Parameters:
+    ///   - tokens: [rows] ids, inside the vocabulary.
+    ///   - sequences: Their rows, in order, without gaps.
+    package func run(_ tokens: UnsafeBufferPointer<Int32>, sequences: [Rows]) {
+        context.positions.removeAll(keepingCapacity: true)
+        context.slots.removeAll(keepingCapacity: true)
+        context.sequences.removeAll(keepingCapacity: true)
+        for sequence in sequences {
+            precondition(sequence.range.lowerBound == context.positions.count, "rows are not in order")
+            precondition(sequence.position >= 0 && sequence.position + sequence.range.count <= contextLength)
+            for position in sequence.position..<sequence.position + sequence.range.count {
+                context.positions.append(Int32(position))
+                context.slots.append(sequence.slots[position])
+            }
+            context.sequences.append(
+                AttentionSequence(
+                    rows: sequence.range, positionStart: sequence.position, slots: sequence.slots))
+        }
+        precondition(context.positions.count == tokens.count)
+        hidden = decoder.hidden(tokens, context)
+    }
+
+    private var hidden: Matrix?
+
+    /// Logits of some rows of the last `run`, [rows.count, vocabularySize], valid until the next call.
+    package func logits(rows: UnsafeBufferPointer<Int32>) -> Matrix {
+        guard let hidden else { preconditionFailure("logits before any run") }
+        return decoder.logits(hidden, rows: rows, context)
+    }
+}

@@ -1,0 +1,63 @@
+package import ApusCheckpoint
+package import ApusCore
+package import ApusTensor
+
+/// A decoder-only transformer: embedding, layers, norm, head.
+///
+/// It knows rows, positions and slots, and nothing of requests. Its weights never change.
+package final class Decoder {
+    package let configuration: ModelConfiguration
+    /// What is multiplied and kept in the pool: `bfloat16` or `float32`.
+    package let elementType: ElementType
+    package let runtime: TensorRuntime
+    private let embedding: Embedding
+    private let layers: [DecoderLayer]
+    private let norm: RMSNorm
+
+    /// - Parameter scope: The checkpoint's root.
+    init(_ scope: WeightScope, _ configuration: ModelConfiguration) throws {
+        let traits = try ModelRegistry.traits(of: configuration)
+        self.configuration = configuration
+        elementType = scope.loader.element
+        runtime = scope.loader.runtime
+        // The largest tensors first: their sources are then in memory while little else is.
+        embedding = try Embedding(
+            scope, vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
+            tied: configuration.tiesEmbeddings)
+        let model = scope.scope("model")
+        layers = try (0..<configuration.layerCount).map { layer in
+            try DecoderLayer(model.scope("layers", layer), configuration, traits, layer: layer)
+        }
+        norm = try RMSNorm(model.scope("norm"), size: configuration.hiddenSize, epsilon: configuration.normEpsilon)
+    }
+
+    /// Bytes of weights that stay in memory (norms, a few kilobytes, not counted).
+    package var weightByteCount: Int {
+        layers.reduce(embedding.byteCount) { $0 + $1.byteCount }
+    }
+
+    /// Bytes of keys and values of one token.
+    package var bytesPerToken: Int {
+        KVPool.bytesPerToken(
+            layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
+            headDimension: configuration.headDimension, elementType: elementType)
+    }
+
+    /// The residual stream after the last layer, [tokens, hiddenSize]; keys and values go to the pool.
+    func hidden(_ tokens: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
+        let hidden = context.hidden.matrix(rows: tokens.count, columns: configuration.hiddenSize)
+        embedding(tokens, into: hidden, runtime)
+        for layer in layers { layer(hidden, context) }
+        return hidden
+    }
+
+    /// Logits, [rows.count, vocabularySize], of some rows of the residual stream.
+    func logits(_ hidden: Matrix, rows: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
+        let selected = context.selected.matrix(rows: rows.count, columns: configuration.hiddenSize)
+        runtime.select(hidden, rows: rows, into: selected)
+        norm(selected, into: selected, runtime)
+        let logits = context.logits.matrix(rows: rows.count, columns: configuration.vocabularySize)
+        embedding.logits(selected, into: logits, runtime)
+        return logits
+    }
+}

@@ -1,0 +1,27 @@
+import ApusTensor
+
+/// What the layers of one step share: the rows' places and the buffers they pass on. Kept from step to step.
+final class ForwardContext {
+    let runtime: TensorRuntime
+    let pool: KVPool
+    let rotary: RotaryTable
+    /// Position of each row.
+    var positions: [Int32] = []
+    /// KV slot of each row.
+    var slots: [Int32] = []
+    var sequences: [AttentionSequence] = []
+
+    // Memory of activations by their place in a layer.
+    let hidden = AlignedBuffer()
+    let normed = AlignedBuffer()
+    let projected = AlignedBuffer()
+    let expanded = AlignedBuffer()
+    let selected = AlignedBuffer()
+    let logits = AlignedBuffer()
+
+    init(runtime: TensorRuntime, pool: KVPool, rotary: RotaryTable) {
+        self.runtime = runtime
+        self.pool = pool
+        self.rotary = rotary
+    }
+}

@@ -1,0 +1,44 @@
+package import ApusCore
+import ApusTensor
+
+/// Keys and values of all layers for a fixed number of token slots. Who owns which slot is the scheduler's business.
+///
+/// The memory is reserved at once and taken from the system page by page as slots are first written.
+package final class KVPool {
+    package let slotCount: Int
+    package let elementType: ElementType
+    private let planes: [(keys: KVPlane, values: KVPlane)]
+    private let buffer: AlignedBuffer
+
+    /// - Throws: `TensorError.outOfMemory`.
+    package init(
+        slotCount: Int, layerCount: Int, kvHeadCount: Int, headDimension: Int, elementType: ElementType
+    ) throws {
+        precondition(slotCount > 0)
+        self.slotCount = slotCount
+        self.elementType = elementType
+        let bytes = KVPlane.byteCount(
+            slots: slotCount, kvHeads: kvHeadCount, headDimension: headDimension, element: elementType)
+        let planeBytes = (bytes + 63) / 64 * 64
+        let buffer = try AlignedBuffer(byteCount: planeBytes * layerCount * 2)
+        func plane(_ index: Int) -> KVPlane {
+            KVPlane(
+                base: buffer.base + index * planeBytes, element: elementType, slots: slotCount,
+                kvHeads: kvHeadCount, headDimension: headDimension)
+        }
+        planes = (0..<layerCount).map { (plane($0 * 2), plane($0 * 2 + 1)) }
+        self.buffer = buffer
+    }
+
+    /// Bytes of one token's keys and values in all layers.
+    package static func bytesPerToken(
+        layerCount: Int, kvHeadCount: Int, headDimension: Int, elementType: ElementType
+    ) -> Int {
+        2 * layerCount * kvHeadCount * headDimension * elementType.byteCount
+    }
+
+    /// Valid as long as the pool lives.
+    func layer(_ index: Int) -> (keys: KVPlane, values: KVPlane) {
+        planes[index]
+    }
+}

@@ -1,0 +1,85 @@
+import ApusCore
+import ApusTensor
+
+/// Takes tensors from their source into the form in which they stay, and gives the source's memory back as it goes.
+final class WeightLoader {
+    let runtime: TensorRuntime
+    /// What weights are packed as and computed in: `bfloat16` or `float32`.
+    let element: ElementType
+    private let source: any WeightSource
+    private let progress: ((_ done: Int, _ total: Int) -> Void)?
+    private var done = 0
+
+    /// - Parameter progress: Called after each tensor with bytes read and bytes in all (0: unknown).
+    init(
+        source: any WeightSource, element: ElementType, runtime: TensorRuntime,
+        progress: ((_ done: Int, _ total: Int) -> Void)?
+    ) {
+        precondition(element != .float16)
+        self.source = source
+        self.element = element
+        self.runtime = runtime
+        self.progress = progress
+    }
+
+    func vector(_ name: String, count: Int) throws -> AlignedBuffer {
+        let tensor = try source.tensor(name, shape: [count])
+        let buffer = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
+        withExtendedLifetime(tensor.owner) {
+            runtime.convert(tensor.base, from: tensor.element, to: buffer.base, as: .float32, count: count)
+        }
+        finished(tensor)
+        return buffer
+    }
+
+    func packed(
+        _ projections: [(name: String, outputs: Int)], inputs: Int, bias: Bool,
+        arrangement: PackedWeight.Arrangement
+    ) throws -> PackedWeight {
+        var builder = PackedWeight.Builder(inputs: inputs, element: element, arrangement: arrangement)
+        var tensors: [WeightTensor] = []
+        for (name, outputs) in projections {
+            let weight = try source.tensor("\(name).weight", shape: [outputs, inputs])
+            tensors.append(weight)
+            var biasSource: PackedWeight.Source?
+            if bias {
+                let vector = try source.tensor("\(name).bias", shape: [outputs])
+                tensors.append(vector)
+                biasSource = PackedWeight.Source(
+                    base: vector.base, element: vector.element, outputs: outputs, rowStride: 1)
+            }
+            builder.append(
+                PackedWeight.Source(base: weight.base, element: weight.element, outputs: outputs, rowStride: inputs),
+                bias: biasSource)
+        }
+        let packed = try withExtendedLifetime(tensors) { try builder.build(runtime) }
+        for tensor in tensors { finished(tensor) }
+        return packed
+    }
+
+    /// A table whose rows are looked up, not multiplied: as the source has it, but never wider than `element`.
+    func table(_ name: String, rows: Int, columns: Int) throws -> (buffer: AlignedBuffer, element: ElementType) {
+        let tensor = try source.tensor("\(name).weight", shape: [rows, columns])
+        let kept = tensor.element == .float32 ? element : tensor.element
+        let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
+        // Some thousand rows at a time keep every thread busy and the source's pages few.
+        let block = 1024
+        withExtendedLifetime(tensor.owner) {
+            runtime.pool.run(count: (rows + block - 1) / block) { part, _ in
+                let first = part * block * columns
+                let count = min(block, rows - part * block) * columns
+                runtime.convert(
+                    tensor.base + first * tensor.element.byteCount, from: tensor.element,
+                    to: buffer.base + first * kept.byteCount, as: kept, count: count)
+            }
+        }
+        finished(tensor)
+        return (buffer, kept)
+    }
+
+    private func finished(_ tensor: WeightTensor) {
+        tensor.discard()
+        done += tensor.byteCount
+        progress?(done, source.byteCount)
+    }
+}

@@ -1,0 +1,66 @@
+import ApusCheckpoint
+import ApusCore
+import ApusTensor
+
+/// A tensor's numbers in memory for as long as they are being packed.
+struct WeightTensor {
+    let base: UnsafeRawPointer
+    let element: ElementType
+    let shape: [Int]
+    /// Keeps `base` valid.
+    let owner: AnyObject
+    /// Lets go of the memory that the numbers take once they have been copied.
+    let discard: () -> Void
+
+    var elementCount: Int { shape.reduce(1, *) }
+    var byteCount: Int { elementCount * element.byteCount }
+}
+
+/// Where tensors come from, by their names in a checkpoint.
+protocol WeightSource {
+    /// - Throws: `CheckpointError` when the tensor is missing or has another shape.
+    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor
+    /// Bytes of all tensors, 0 when not known before.
+    var byteCount: Int { get }
+}
+
+/// The tensors of a checkpoint, read where they are mapped.
+struct CheckpointWeights: WeightSource {
+    let checkpoint: Checkpoint
+
+    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
+        let source = try checkpoint.tensor(name, shape: shape)
+        // An empty tensor has no address; no model has one, since every dimension of a configuration is positive.
+        return WeightTensor(
+            base: source.bytes.baseAddress!, element: source.elementType, shape: shape, owner: source.file,
+            discard: source.discard)
+    }
+
+    var byteCount: Int { checkpoint.files.reduce(0) { $0 + $1.bytes.count } }
+}
+
+/// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.
+struct RandomWeights: WeightSource {
+    let runtime: TensorRuntime
+
+    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
+        let count = shape.reduce(1, *)
+        let numbers = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
+        var seed: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a of the name
+        for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        let norm = name.hasSuffix("norm.weight")
+        let chunk = 65_536
+        runtime.pool.run(count: (count + chunk - 1) / chunk) { part, _ in
+            var random = SplitMix64(seed: seed &+ UInt64(part))
+            for index in part * chunk..<min(count, (part + 1) * chunk) {
+                let unit = Float(random.next() >> 40) * 0x1p-23 - 1
+                // Uniform with a standard deviation of 0.02, the usual width of untrained weights.
+                numbers.floats[index] = norm ? 1 + 0.1 * unit : 0.0346 * unit
+            }
+        }
+        return WeightTensor(
+            base: UnsafeRawPointer(numbers.base), element: .float32, shape: shape, owner: numbers, discard: {})
+    }
+
+    var byteCount: Int { 0 }
+}

@@ -1,0 +1,31 @@
+import ApusCheckpoint
+import ApusTestSupport
+
+/// What transformers in float32 answers to one prompt.
+struct Golden {
+    let prompt: [Int32]
+    /// [vocabulary] after the last token.
+    let logits: [Float]
+    /// Of each prompt token after the first.
+    let logprobs: [Float]
+    /// 64 tokens, greedy.
+    let continuation: [Int32]
+
+    /// The three prompts of a model.
+    static func all(_ model: String) throws -> [Golden] {
+        let file = try MappedFile(path: ModelFixtures.golden(model))
+        let entries = try Safetensors(file).entries
+        func numbers<Number>(_ name: String, _ type: Number.Type) -> [Number] {
+            guard let entry = entries.first(where: { $0.name == name }) else { return [] }
+            return (0..<entry.shape[0]).map {
+                file.bytes.loadUnaligned(fromByteOffset: entry.range.lowerBound + $0 * 4, as: type)
+            }
+        }
+        return (0..<3).map { index in
+            Golden(
+                prompt: numbers("prompt.\(index)", Int32.self), logits: numbers("logits.\(index)", Float.self),
+                logprobs: numbers("logprobs.\(index)", Float.self),
+                continuation: numbers("continuation.\(index)", Int32.self))
+        }
+    }
+}

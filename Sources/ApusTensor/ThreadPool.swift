@@ -83,6 +83,11 @@ package final class ThreadPool: @unchecked Sendable {
         busy.store(false, ordering: .releasing)
     }
 
+    /// Whether all workers sleep: the pool uses no processor time then.
+    package var isAsleep: Bool {
+        sleepers.load(ordering: .acquiring) == threadCount - 1
+    }
+
     // MARK: Jobs
 
     private func open(count total: Int, body pointer: UInt) {

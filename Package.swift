@@ -97,7 +97,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "ApusTestSupport", dependencies: ["ApusCore", "ApusJSON"], path: "Tests/Support",
+            name: "ApusTestSupport", dependencies: ["ApusCheckpoint", "ApusCore", "ApusJSON"], path: "Tests/Support",
             swiftSettings: strict),
         tests("ApusJSONTests", ["ApusJSON"]),
         tests("ApusJinjaTests", ["ApusJinja", "ApusJSON"]),

@@ -1,0 +1,48 @@
+import ApusCore
+import ApusWire
+import Hummingbird
+
+/// `/health`, `/health_generate`, `/ready`, `/ping`: empty bodies, 200 or 503.
+struct HealthRoutes: Sendable {
+    let service: FrontService
+
+    private static let detokenizerPoll = Duration.milliseconds(20)
+
+    func add(to table: inout RouteTable) {
+        table.add("/health", methods: [.get]) { _ throws(FrontError) in
+            await answer(isHealthy(generates: service.configuration.healthGenerates))
+        }
+        table.add("/health_generate", methods: [.get]) { _ throws(FrontError) in
+            await answer(isHealthy(generates: true))
+        }
+        // Pausing is not served yet: ready and ping mean the same.
+        table.add("/ready", "/ping", methods: [.get]) { _ throws(FrontError) in answer(service.isReady) }
+    }
+
+    private func answer(_ isGood: Bool) -> Response { .empty(isGood ? .ok : .serviceUnavailable) }
+
+    /// Whether tokens can come: both other processes must show that they live. A busy scheduler shows it by what it does
+    /// anyway, an idle one by noticing a request made for that.
+    private func isHealthy(generates: Bool) async -> Bool {
+        guard service.isReady, let scheduler = service.monitor.ring.ready else { return false }
+        guard generates else { return true }
+        let deadline = Clocks.monotonic() + service.configuration.healthTimeout
+        let rid = "HEALTH_CHECK_\(RequestID.random())"
+        var sampling = SamplingParameters()
+        sampling.maxNewTokens = 1
+        sampling.topK = 1
+        service.ring.post(
+            .generate(
+                GenerateRequest(
+                    rid: rid, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: [0], sampling: sampling,
+                    isHealthCheck: true)))
+        var isAlive = await service.monitor.signOfLife(within: service.configuration.healthTimeout)
+        service.ring.post(.release(rids: [rid]))
+        while isAlive, !service.monitor.ring.isDetokenizerAlive(now: Clocks.monotonic()) {
+            isAlive = Clocks.monotonic() < deadline
+            try? await Task.sleep(for: Self.detokenizerPoll)
+        }
+        service.setUnhealthy(!isAlive)
+        return isAlive
+    }
+}

@@ -1,0 +1,60 @@
+import HTTPTypes
+import Hummingbird
+
+/// Routes of the contract that this version does not serve: they answer 400 and say so, and change nothing. Routes that
+/// are in no contract are 404.
+struct LaterRoutes: Sendable {
+    let service: FrontService
+
+    private static let control: [(path: String, methods: [HTTPRequest.Method])] = [
+        ("/update_weights_from_disk", [.post]), ("/update_weights", [.post]),
+        ("/update_weights_from_tensor", [.post]), ("/update_weights_from_distributed", [.post]),
+        ("/update_weights_from_ipc", [.post]), ("/init_weights_update_group", [.post]),
+        ("/destroy_weights_update_group", [.post]), ("/update_weight_version", [.post]),
+        ("/get_weights_by_name", [.get, .post]), ("/weights_checker", [.post]),
+        ("/release_memory_occupation", [.get, .post]), ("/resume_memory_occupation", [.get, .post]),
+        ("/pause_generation", [.post]), ("/continue_generation", [.post]),
+        ("/start_expert_distribution_record", [.get, .post]), ("/stop_expert_distribution_record", [.get, .post]),
+        ("/dump_expert_distribution_record", [.get, .post]), ("/start_profile", [.get, .post]),
+        ("/stop_profile", [.get, .post]), ("/set_internal_state", [.post]), ("/slow_down", [.get, .post]),
+        ("/load_lora_adapter", [.post]), ("/unload_lora_adapter", [.post]), ("/configure_logging", [.post]),
+    ]
+
+    private static let native: [(path: String, methods: [HTTPRequest.Method])] = [
+        ("/open_session", [.get, .post]), ("/close_session", [.get, .post]), ("/v1/loads", [.get]),
+        ("/parse_function_call", [.post]), ("/separate_reasoning", [.post]), ("/vertex_generate", [.post]),
+    ]
+
+    private static let openAI: [(path: String, methods: [HTTPRequest.Method])] = [
+        ("/v1/completions", [.post]), ("/v1/chat/completions", [.post]), ("/invocations", [.post]),
+        ("/v1/embeddings", [.post]), ("/v1/classify", [.post]), ("/v1/rerank", [.post, .put]),
+        ("/v1/score", [.post]), ("/v1/responses", [.post]), ("/v1/messages", [.post]),
+        ("/v1/messages/count_tokens", [.post]), ("/api/chat", [.post]), ("/api/generate", [.post]),
+        ("/api/tags", [.get]), ("/api/show", [.post]),
+    ]
+
+    func add(to table: inout RouteTable) {
+        for (path, methods) in Self.control {
+            table.add(path, methods: methods, access: .admin) { _ throws(FrontError) in
+                throw .control("\(path) is not supported by this version yet.")
+            }
+        }
+        for (path, methods) in Self.native {
+            table.add(path, methods: methods) { _ throws(FrontError) in throw .notYet(path) }
+        }
+        for (path, methods) in Self.openAI {
+            table.add(path, methods: methods) { _ throws(FrontError) in
+                throw .openAI(
+                    status: 400, kind: "BadRequestError", "\(path) is not supported by this version yet.")
+            }
+        }
+        table.add("/encode", "/classify", methods: [.post, .put]) { _ throws(FrontError) in
+            guard service.configuration.isEmbedding else {
+                throw .refused(
+                    "This model does not appear to be an embedding model by default. Please add `--is-embedding` when "
+                        + "launching the server or try another model.")
+            }
+            throw .notYet("Embedding")
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import ApusCore
+import ApusJSON
+import ApusWire
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// What ends a front that cannot serve.
+enum FrontFailure: Error, CustomStringConvertible {
+    case warmUp(String)
+
+    var description: String {
+        switch self {
+        case .warmUp(let reason): "the warm-up request failed: \(reason)"
+        }
+    }
+}
+
+extension Front: Service {
+    /// Serves until the service group shuts down, then drains: health and readiness turn false first, requests in flight
+    /// get their time, then the port closes. Throws if the port, the ring or the warm-up fails.
+    package func run() async throws {
+        start()
+        let server = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
+        // Detached, so that the signal reaches the server only after the drain.
+        let serving = Task.detached { try await server.run() }
+        do {
+            try await withTaskCancellationHandler {
+                try await runBeside(server, serving)
+            } onCancel: {
+                serving.cancel()
+            }
+        } catch {
+            await stop()
+            throw error
+        }
+        await stop()
+    }
+
+    private func runBeside(_ server: ServiceGroup, _ serving: Task<Void, any Error>) async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await serving.value
+                return true
+            }
+            group.addTask {
+                try await self.warmUp()
+                return false
+            }
+            group.addTask {
+                try? await gracefulShutdown()
+                guard !Task.isCancelled else { return false }
+                await self.drain()
+                await server.triggerGracefulShutdown()
+                try? await Task.sleep(for: .seconds(self.configuration.drainTimeout))
+                serving.cancel()
+                return false
+            }
+            defer { group.cancelAll() }
+            do {
+                while let isOver = try await group.next(), !isOver {}
+            } catch {
+                serving.cancel()
+                throw error
+            }
+        }
+    }
+
+    // MARK: Start
+
+    /// Waits for a scheduler and runs one request, as a client would. Then the server is up.
+    private func warmUp() async throws {
+        while service.monitor.ring.ready == nil || !service.monitor.ring.canDetokenize {
+            if let failure = ringFailure.withLock({ $0 }) { throw failure }
+            guard !service.isDraining else { return }
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
+        if !configuration.skipWarmUp, !configuration.isEmbedding {
+            do throws(FrontError) {
+                try await runOneRequest()
+            } catch {
+                guard !service.isDraining, !Task.isCancelled else { return }
+                throw FrontFailure.warmUp(error.message)
+            }
+        }
+        guard !service.isDraining else { return }
+        service.setUp()
+        logger.notice("The server is fired up and ready to roll!")
+        onUp()
+    }
+
+    private func runOneRequest() async throws(FrontError) {
+        let body: JSONObject = [
+            "text": "The capital city of France is",
+            "sampling_params": ["temperature": 0, "max_new_tokens": 8],
+        ]
+        let scope = RequestScope(service.board, nil)
+        defer { scope.end() }
+        let run = try await service.prepare(body, size: 0, scope: scope, receivedAt: Clocks.unix())
+        try await service.dispatch(run)
+        let timeout = configuration.warmUpTimeout
+        let alarm = Task {
+            try await Task.sleep(for: .seconds(timeout))
+            run.mailbox.fail(.unavailable("no answer within \(timeout) s"))
+        }
+        defer { alarm.cancel() }
+        while let (_, update) = try await run.mailbox.next() {
+            if let failure = update.finish?.failure { throw failure }
+        }
+    }
+
+    // MARK: End
+
+    /// Lets requests in flight end; what is left after the time given, or cannot end, gets an error.
+    private func drain() async {
+        service.setDraining()
+        logger.notice("Shutting down: waiting for \(service.board.clientCount) requests.")
+        let deadline = Clocks.monotonic() + configuration.drainTimeout
+        while service.board.clientCount > 0, !service.isUnhealthy, Clocks.monotonic() < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        service.board.failEverything(.unavailable("The server is shutting down."))
+    }
+}

@@ -1,0 +1,82 @@
+import ApusCore
+import ApusJSON
+package import ApusWire
+package import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import Synchronization
+
+/// The HTTP server: speaks with clients on one side and with the ring on the other.
+package final class Front: Sendable {
+    package let configuration: FrontConfiguration
+    let service: FrontService
+    private let connect: @Sendable (WakeSignal) throws -> RingEnds
+    let onUp: @Sendable () -> Void
+    let logger: Logger
+    let ringFailure = Mutex<(any Error)?>(nil)
+
+    /// - Parameters:
+    ///   - wake: ends a wait of the ring's inbox, which `connect` gives to it.
+    ///   - connect: makes the ends of the ring; runs once, on the thread that will use them.
+    ///   - onUp: called once, when the server has shown that it can answer.
+    package init(
+        configuration: FrontConfiguration, codec: any PromptCodec, logger: Logger, wake: WakeSignal,
+        connect: @escaping @Sendable (WakeSignal) throws -> RingEnds, onUp: @escaping @Sendable () -> Void = {}
+    ) {
+        self.configuration = configuration
+        self.connect = connect
+        self.onUp = onUp
+        self.logger = logger
+        service = FrontService(configuration: configuration, codec: codec, wake: wake, logger: logger)
+    }
+
+    /// All routes, for the responder and for tests that walk them.
+    var routes: RouteTable {
+        var table = RouteTable()
+        let generate = GenerateRoute(service: service)
+        table.add("/generate", methods: [.post, .put], generate.respond)
+        HealthRoutes(service: service).add(to: &table)
+        InformationRoutes(service: service).add(to: &table)
+        ControlRoutes(service: service).add(to: &table)
+        ModelRoutes(service: service).add(to: &table)
+        TokenizeRoutes(service: service).add(to: &table)
+        LaterRoutes(service: service).add(to: &table)
+        return table
+    }
+
+    /// The server without the ring: `start()` first.
+    package var application: Application<FrontResponder> {
+        let connections = service.connections
+        var applicationLogger = logger
+        // Hummingbird says little of use below warnings, and much at trace.
+        applicationLogger.logLevel = max(logger.logLevel, .warning)
+        return Application(
+            responder: FrontResponder(
+                routes: routes,
+                authorization: Authorization(apiKey: configuration.apiKey, adminKey: configuration.adminAPIKey),
+                accessLog: configuration.accessLog),
+            server: .http1(
+                configuration: HTTP1Channel.Configuration(
+                    additionalChannelHandlers: [connections.makeHandler()],
+                    idleTimeout: .nanoseconds(Int64(configuration.keepAlive * 1e9)))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 2_048),
+            logger: applicationLogger)
+    }
+
+    // MARK: Life
+
+    /// Starts the ring thread.
+    package func start() {
+        service.ring.start(monitor: service.monitor, board: service.board, connect: connect) { [weak self] error in
+            self?.ringFailure.withLock { $0 = error }
+        }
+    }
+
+    /// Ends the ring thread and the workers; nothing may be in flight any more.
+    package func stop() async {
+        service.ring.stop()
+        await service.work.shutDown()
+    }
+}

@@ -1,0 +1,76 @@
+package import ApusJSON
+
+/// Everything that the front is told at launch; resolved before, never changed.
+package struct FrontConfiguration: Sendable {
+    package var host = "127.0.0.1"
+    package var port = 30000
+
+    /// Paths and names as given on the command line: reported verbatim.
+    package var modelPath: String
+    package var tokenizerPath: String
+    package var servedModelName: String
+    package var modelType: String?
+    package var architectures: [String]?
+    /// The model answers `/encode` and its kin instead of `/generate`.
+    package var isEmbedding = false
+    package var loadFormat = "auto"
+    package var reasoningParser: String?
+    package var toolCallParser: String?
+
+    /// Bearer keys; nil: not asked for.
+    package var apiKey: String?
+    package var adminAPIKey: String?
+
+    /// Defaults of `sampling_params` on `/generate`, under the request's own keys.
+    package var preferredSamplingParameters: JSONObject?
+    /// Tokens between two chunks of a stream, at least 1.
+    package var streamInterval = 1
+    /// Chunks of `/generate` carry what is new instead of everything so far.
+    package var incrementalStreaming = false
+    /// Prompts that are too long lose their end instead of being refused.
+    package var allowAutoTruncate = false
+    /// Timing keys in `meta_info`.
+    package var enableMetrics = false
+    package var isRadixCacheDisabled = false
+    package var skipWarmUp = false
+
+    /// Every launch argument under its snake_case name, for `/get_server_info`; keys are redacted by the front.
+    package var serverArguments = JSONObject()
+    package var launchCommand = ""
+    package var version = "0"
+
+    /// `/health` runs a request through the ring; without it, it only looks at the state.
+    package var healthGenerates = true
+    /// Seconds until a health check without any sign of the scheduler is 503.
+    package var healthTimeout = 20.0
+    package var warmUpTimeout = 600.0
+    /// Seconds that a connection may idle between two requests.
+    package var keepAlive = 5.0
+    /// Bytes of one request body; a longer one is 413 before it is parsed.
+    package var bodyLimit = 64 << 20
+    /// Bytes of all request bodies in memory at one time; beyond it 503.
+    package var bodyBudget = 512 << 20
+    /// Seconds in which a request body must have arrived.
+    package var bodyTimeout = 60.0
+    /// Seconds that requests in flight get after the signal to end.
+    package var drainTimeout = 60.0
+    /// Seconds that requests wait for a detokenizer that died or fell silent.
+    package var detokenizerPatience = 30.0
+    /// Seconds of silence after which a scheduler whose process still exists counts as lost.
+    package var schedulerPatience = 300.0
+    /// Seconds from dispatch to the end of a request; nil: no limit.
+    package var requestTimeout: Double?
+    /// Requests in flight, samples of a batch counted one by one; beyond it 503.
+    package var maximumInFlight = 16_384
+    /// Most samples (prompts times n) of one request.
+    package var maximumBatch = 4_096
+
+    /// Takes one access log line; nil: none are made.
+    package var accessLog: (@Sendable (String) -> Void)?
+
+    package init(modelPath: String, tokenizerPath: String? = nil, servedModelName: String? = nil) {
+        self.modelPath = modelPath
+        self.tokenizerPath = tokenizerPath ?? modelPath
+        self.servedModelName = servedModelName ?? modelPath
+    }
+}

@@ -1,0 +1,95 @@
+import ApusCore
+import ApusJSON
+import ApusWire
+import Hummingbird
+import Logging
+import Synchronization
+
+/// What the handlers share: the ring, the workers, the state of the server.
+final class FrontService: Sendable {
+    private struct Condition {
+        /// The warm-up succeeded once.
+        var isUp = false
+        var isDraining = false
+        /// The last health check got no sign of life.
+        var isUnhealthy = false
+    }
+
+    let configuration: FrontConfiguration
+    let codec: any PromptCodec
+    let logger: Logger
+    let ring: RingThread
+    let board: ReplyBoard
+    let monitor: RingMonitor
+    let work = WorkPool()
+    let bodies: BodyReader
+    let connections = Connections()
+    /// Seconds of the Unix clock.
+    let startedAt = Clocks.unix()
+    private let condition = Mutex(Condition())
+
+    init(configuration: FrontConfiguration, codec: any PromptCodec, wake: WakeSignal, logger: Logger) {
+        self.configuration = configuration
+        self.codec = codec
+        self.logger = logger
+        let ring = RingThread(wake: wake)
+        let board = ReplyBoard(limit: configuration.maximumInFlight) { ring.post($0) }
+        self.ring = ring
+        self.board = board
+        monitor = RingMonitor(
+            limits: RingState.Limits(
+                schedulerPatience: configuration.schedulerPatience,
+                detokenizerPatience: configuration.detokenizerPatience),
+            act: { Self.act($0, ring, board, logger) },
+            onTick: { now in
+                guard let timeout = configuration.requestTimeout else { return }
+                board.failOverdue(before: now - timeout, .unavailable("Request running timeout reached."))
+            })
+        bodies = BodyReader(
+            limit: configuration.bodyLimit, budget: configuration.bodyBudget, timeout: configuration.bodyTimeout)
+    }
+
+    private static func act(_ action: RingState.Action, _ ring: RingThread, _ board: ReplyBoard, _ logger: Logger) {
+        switch action {
+        case .failRequests(let epoch):
+            logger.error("The scheduler ended; its requests are answered with 503.")
+            board.fail(epoch: epoch, .unavailable("The scheduler ended while it served this request; try again."))
+        case .failAllRequests:
+            logger.error("No detokenizer came back in time; all requests are answered with 503.")
+            board.failEverything(.unavailable("The detokenizer is not available; try again later."))
+        case .tellDetokenizerStarted(let epoch): ring.post(.detokenizerStarted(epoch: epoch))
+        case .greetScheduler: ring.greet()
+        }
+    }
+
+    // MARK: Condition
+
+    var isUp: Bool { condition.withLock { $0.isUp } }
+    var isDraining: Bool { condition.withLock { $0.isDraining } }
+    var isUnhealthy: Bool { condition.withLock { $0.isUnhealthy } }
+    /// Traffic should come here.
+    var isReady: Bool { condition.withLock { $0.isUp && !$0.isDraining } && monitor.ring.ready != nil }
+
+    func setUp() { condition.withLock { $0.isUp = true } }
+    func setDraining() { condition.withLock { $0.isDraining = true } }
+    func setUnhealthy(_ isUnhealthy: Bool) { condition.withLock { $0.isUnhealthy = isUnhealthy } }
+
+    /// The scheduler that takes requests now.
+    func scheduler() throws(FrontError) -> SchedulerReady {
+        let state = monitor.ring
+        guard let ready = state.ready else {
+            switch state.phase {
+            case .loading(let share):
+                throw .unavailable(
+                    "The model is being loaded (\(Int((share * 100).rounded(.down)))%); try again later.")
+            default: throw .unavailable("The scheduler is not running; try again later.")
+            }
+        }
+        guard state.canDetokenize else { throw .unavailable("The detokenizer is not available; try again later.") }
+        return ready
+    }
+
+    func scope(of request: FrontRequest) -> RequestScope {
+        RequestScope(board, connections.state(of: request.channel))
+    }
+}

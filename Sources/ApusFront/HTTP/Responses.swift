@@ -1,0 +1,55 @@
+import ApusJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension Response {
+    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+        json(bytes: value.serialized, status: status)
+    }
+
+    /// `bytes` are a JSON document.
+    static func json(bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    static func text(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    static func empty(_ status: HTTPResponse.Status = .ok) -> Response {
+        Response(status: status)
+    }
+
+    /// Server-sent events: `write` sends each frame itself.
+    static func events(_ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void) -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
+            body: ResponseBody { writer in
+                try await write(&writer)
+                try await writer.finish(nil)
+            })
+    }
+}
+
+/// One server-sent event.
+enum EventFrame {
+    static let done = ByteBuffer(string: "data: [DONE]\n\n")
+
+    static func data(_ value: JSONValue) -> ByteBuffer { data(bytes: value.serialized) }
+
+    /// `bytes` are a JSON document, which holds no line break.
+    static func data(bytes: [UInt8]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(bytes.count + 8)
+        buffer.writeStaticString("data: ")
+        buffer.writeBytes(bytes)
+        buffer.writeStaticString("\n\n")
+        return buffer
+    }
+}

@@ -1,0 +1,176 @@
+import ApusCore
+import ApusJSON
+import ApusWire
+
+/// The answer to one sample as it grows: the one path to both the stream's chunks and the buffered answer, which is
+/// what all chunks together say.
+struct GenerateAnswer {
+    /// What is the same for every answer of a server or of a request.
+    struct Setting {
+        let look: AnswerLook
+        let weightVersion: String
+        let showsTimes: Bool
+        /// Chunks carry what is new since the last one.
+        let isIncremental: Bool
+        /// Seconds of the Unix clock.
+        let receivedAt: Double
+        let decode: (Int32) -> String
+    }
+
+    private let sample: PlannedSample
+    private let setting: Setting
+    private let rows: LogprobRows
+    /// Position in the expanded batch; nil for a single request.
+    private let index: Int?
+
+    /// JSON bytes of the text without its quotes, and of the ids without brackets.
+    private var text: [UInt8] = []
+    private var ids: [UInt8] = []
+    private var output = LogprobRows.Rows()
+    private var prompt = LogprobRows.Rows()
+    private var logprobCount = 0
+    private var hasSentChunk = false
+    private var dispatchedAt = 0.0
+    private(set) var finish: FinishReason?
+    private var last = ReplyUpdate()
+
+    init(_ sample: PlannedSample, index: Int?, _ setting: Setting) {
+        self.sample = sample
+        self.index = index
+        self.setting = setting
+        rows = LogprobRows(text: setting.look.showsLogprobText ? setting.decode : nil)
+    }
+
+    /// `moment`: Unix seconds at which the request went to the scheduler.
+    mutating func noteDispatch(at moment: Double) { dispatchedAt = moment }
+
+    mutating func absorb(_ update: ReplyUpdate) {
+        if setting.isIncremental {
+            text.removeAll(keepingCapacity: true)
+            ids.removeAll(keepingCapacity: true)
+            output = LogprobRows.Rows()
+        }
+        Self.append(update.text, to: &text)
+        for id in update.ids {
+            if !ids.isEmpty { ids.append(UInt8(ascii: ",")) }
+            JSONWriter.append(Int64(id), to: &ids)
+        }
+        if sample.logprobs != nil {
+            let new = rows.rows(update.logprobs, isPrompt: false)
+            output.tokens += new.tokens
+            output.top += new.top
+            output.chosen += new.chosen
+            logprobCount += update.logprobs.count
+            if !update.promptLogprobs.isEmpty { prompt = rows.rows(update.promptLogprobs, isPrompt: true) }
+        }
+        last = update
+        finish = update.finish
+    }
+
+    /// The response object with what was absorbed, as JSON.
+    mutating func chunk() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count + ids.count + 512)
+        bytes += Array("{\"text\":\"".utf8)
+        bytes += text
+        bytes += Array("\",\"output_ids\":[".utf8)
+        bytes += ids
+        bytes += Array("],\"meta_info\":".utf8)
+        JSONWriter.append(metaInfo(now: Clocks.unix()), to: &bytes)
+        if setting.look.showsPromptIDs {
+            bytes += Array(",\"prompt_token_ids\":".utf8)
+            JSONWriter.append(sample.promptIDs.map { JSONValue($0) }, to: &bytes)
+        }
+        if let index {
+            bytes += Array(",\"index\":".utf8)
+            JSONWriter.append(Int64(index), to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
+        hasSentChunk = true
+        return bytes
+    }
+
+    private static func append(_ string: String, to text: inout [UInt8]) {
+        guard !string.isEmpty else { return }
+        var quoted: [UInt8] = []
+        JSONWriter.append(string, to: &quoted)
+        text += quoted.dropFirst().dropLast()
+    }
+}
+
+// MARK: - meta_info
+
+extension GenerateAnswer {
+    private func metaInfo(now: Double) -> JSONObject {
+        var meta: JSONObject = [
+            "id": .string(sample.rid),
+            "finish_reason": finish?.json(neverRan: last.neverRan) ?? .null,
+        ]
+        if last.neverRan {
+            meta["weight_version"] = .string(setting.weightVersion)
+            meta["e2e_latency"] = .double(now - setting.receivedAt)
+            meta["weight_versions"] = weightVersions(until: 0)
+            meta["completion_tokens"] = 0
+            meta["response_sent_to_client_ts"] = .double(now)
+            return meta
+        }
+        let usage = last.usage
+        meta["prompt_tokens"] = JSONValue(usage.promptTokens)
+        meta["weight_version"] = .string(setting.weightVersion)
+        meta["num_retractions"] = JSONValue(usage.retractions)
+        meta["total_retractions"] = JSONValue(usage.retractions)
+        if let logprobs = sample.logprobs { appendLogprobs(logprobs, to: &meta) }
+        if setting.showsTimes { appendEarlyTimes(to: &meta) }
+        meta["reasoning_tokens"] = 0
+        meta["completion_tokens"] = JSONValue(usage.completionTokens)
+        meta["cached_tokens"] = JSONValue(usage.cachedTokens)
+        if finish != nil { meta["weight_versions"] = weightVersions(until: usage.completionTokens) }
+        meta["cached_tokens_details"] =
+            usage.cachedTokens > 0 ? ["device": JSONValue(usage.cachedTokens), "host": 0] : .null
+        meta["dp_rank"] = .null
+        if finish != nil {
+            meta["e2e_latency"] = .double(now - setting.receivedAt)
+            if setting.showsTimes { appendLateTimes(to: &meta) }
+        }
+        if !hasSentChunk { meta["response_sent_to_client_ts"] = .double(now) }
+        return meta
+    }
+
+    private func weightVersions(until end: Int) -> JSONValue {
+        [["version": .string(setting.weightVersion), "start": 0, "end": JSONValue(end)]]
+    }
+
+    private func appendLogprobs(_ request: LogprobRequest, to meta: inout JSONObject) {
+        meta["input_token_logprobs"] = .array(prompt.tokens)
+        meta["output_token_logprobs"] = .array(output.tokens)
+        meta["output_token_logprobs_length"] = JSONValue(logprobCount)
+        if request.topCount > 0 {
+            meta["input_top_logprobs"] = .array(prompt.top)
+            meta["output_top_logprobs"] = .array(output.top)
+        }
+        if !request.tokenIDs.isEmpty {
+            meta["input_token_ids_logprobs"] = .array(prompt.chosen)
+            meta["output_token_ids_logprobs"] = .array(output.chosen)
+        }
+    }
+
+    private func appendEarlyTimes(to meta: inout JSONObject) {
+        let timing = last.timing
+        meta["storage_prefetch_wait"] = 0.0
+        meta["storage_staging_wait"] = 0.0
+        meta["forward_entry_time"] = .double(timing.forwardEntry)
+        meta["prefill_finished_time"] = .double(timing.prefillFinished)
+        meta["queue_time"] = .double(max(0, timing.forwardEntry - timing.queued))
+    }
+
+    private func appendLateTimes(to meta: inout JSONObject) {
+        let timing = last.timing
+        meta["request_received_ts"] = .double(setting.receivedAt)
+        meta["first_token_latency"] = .double(max(0, timing.prefillFinished - setting.receivedAt))
+        meta["api_server_dispatch_finish_ts"] = .double(dispatchedAt)
+        meta["request_finished_ts"] = .double(timing.finished)
+        let seconds = timing.finished - timing.prefillFinished
+        let count = Double(max(0, last.usage.completionTokens - 1))
+        meta["decode_throughput"] = .double(seconds > 0 ? count / seconds : 0)
+    }
+}

@@ -1,0 +1,82 @@
+import ApusCore
+import ApusJSON
+import ApusWire
+
+/// A request whose samples have their entries on the board, ready to be handed to the scheduler.
+struct GenerateRun: Sendable {
+    let plan: GeneratePlan
+    let mailbox: Mailbox
+    /// Ids on the ring, one a sample.
+    let ringIDs: [String]
+    let scope: RequestScope
+    let scheduler: SchedulerReady
+    /// Seconds of the Unix clock.
+    let receivedAt: Double
+}
+
+extension FrontService {
+    /// Understands, checks and tokenises a body, on a worker; `size` is that of the body in bytes.
+    func prepare(
+        _ body: JSONObject, size: Int, scope: RequestScope, receivedAt: Double
+    ) async throws(FrontError) -> GenerateRun {
+        let scheduler = try scheduler()
+        guard !configuration.isEmbedding else {
+            throw .refused("This model is an embedding model and does not generate text.")
+        }
+        let planner = GeneratePlanner(configuration: configuration, codec: codec, ready: scheduler)
+        return try await work.run(size: size) { () throws(FrontError) in
+            try scope.checkClient()
+            let outline = try planner.outline(body)
+            let mailbox = Mailbox(count: outline.rids.count)
+            // Before tokenising, so that a request can be aborted from here on.
+            let ringIDs = try scope.open(outline.rids, into: mailbox, areChosen: outline.areRidsChosen)
+            let plan = try planner.plan(body, outline)
+            return GenerateRun(
+                plan: plan, mailbox: mailbox, ringIDs: ringIDs, scope: scope, scheduler: scheduler,
+                receivedAt: receivedAt)
+        }
+    }
+
+    /// Hands all samples to the scheduler; several samples of one prompt only after their prompt is in the prefix cache.
+    func dispatch(_ run: GenerateRun) async throws(FrontError) {
+        if !run.plan.prefixRuns.isEmpty {
+            let mailbox = Mailbox(count: run.plan.prefixRuns.count)
+            let ringIDs = try run.scope.open(run.plan.prefixRuns.map(\.rid), into: mailbox, areChosen: false)
+            try dispatch(run.plan.prefixRuns, ringIDs, stream: false, to: run.scheduler)
+            while let (_, update) = try await mailbox.next() {
+                if let failure = update.finish?.failure { throw failure }
+            }
+        }
+        try dispatch(run.plan.samples, run.ringIDs, stream: run.plan.isStream, to: run.scheduler)
+    }
+
+    private func dispatch(
+        _ samples: [PlannedSample], _ ringIDs: [String], stream: Bool, to scheduler: SchedulerReady
+    ) throws(FrontError) {
+        for (sample, ringID) in zip(samples, ringIDs) {
+            try board.dispatch(
+                GenerateRequest(
+                    rid: ringID, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: sample.inputIDs,
+                    sampling: sample.sampling, stream: stream, streamInterval: sample.streamInterval,
+                    logprobs: sample.logprobs, cacheNamespace: sample.cacheNamespace))
+        }
+        // Had the scheduler ended before these were on the board as its own, nobody would have failed them.
+        if monitor.ring.ready?.schedulerEpoch != scheduler.schedulerEpoch {
+            board.fail(
+                epoch: scheduler.schedulerEpoch,
+                .unavailable("The scheduler ended while it served this request; try again."))
+        }
+    }
+
+    /// The growing answers of a run, in the order of its samples.
+    func answers(of run: GenerateRun) -> [GenerateAnswer] {
+        let codec = codec
+        let setting = GenerateAnswer.Setting(
+            look: run.plan.look, weightVersion: run.scheduler.weightVersion, showsTimes: configuration.enableMetrics,
+            isIncremental: run.plan.isStream && configuration.incrementalStreaming, receivedAt: run.receivedAt,
+            decode: { codec.decode([$0], skipSpecialTokens: false) })
+        return run.plan.samples.enumerated().map { index, sample in
+            GenerateAnswer(sample, index: run.plan.isArray && run.plan.isStream ? index : nil, setting)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Synchronization
+
+/// What one HTTP request holds on the ring, given back exactly once: when its answer is complete, when it fails, when its
+/// client leaves, or at the latest when nobody refers to it any more.
+final class RequestScope: Sendable {
+    private struct State {
+        var ringIDs: [String] = []
+        var mailboxes: [Mailbox] = []
+        var hasEnded = false
+        var clientHasLeft = false
+    }
+
+    private let state = Mutex(State())
+    private let board: ReplyBoard
+    private let connection: ConnectionState?
+    private let token = Mutex<Int?>(nil)
+
+    /// `connection`: the client's; nil if it cannot leave.
+    init(_ board: ReplyBoard, _ connection: ConnectionState?) {
+        self.board = board
+        self.connection = connection
+        let token = connection?.onClose { [weak self] in self?.clientLeft() }
+        self.token.withLock { $0 = token }
+    }
+
+    deinit { end() }
+
+    /// Opens entries for `rids` that end with this scope; see `ReplyBoard.open`.
+    func open(_ rids: [String], into mailbox: Mailbox, areChosen: Bool) throws(FrontError) -> [String] {
+        try checkClient()
+        let ringIDs = try board.open(rids, into: mailbox, areChosen: areChosen)
+        let isOver = state.withLock { state in
+            guard !state.hasEnded else { return true }
+            state.ringIDs += ringIDs
+            state.mailboxes.append(mailbox)
+            return false
+        }
+        if isOver {
+            board.abandon(ringIDs)
+            throw .clientGone
+        }
+        return ringIDs
+    }
+
+    /// Work for a client that has left need not begin.
+    func checkClient() throws(FrontError) {
+        if state.withLock({ $0.clientHasLeft }) { throw .clientGone }
+    }
+
+    func end() {
+        let ringIDs = state.withLock { state in
+            state.hasEnded = true
+            defer { state.ringIDs = [] }
+            return state.ringIDs
+        }
+        board.abandon(ringIDs)
+        let token = token.withLock { token in
+            defer { token = nil }
+            return token
+        }
+        if let token { connection?.forget(token) }
+    }
+
+    private func clientLeft() {
+        let mailboxes = state.withLock { state in
+            state.clientHasLeft = true
+            return state.mailboxes
+        }
+        for mailbox in mailboxes { mailbox.fail(.clientGone) }
+        end()
+    }
+}

@@ -1,0 +1,180 @@
+import ApusCore
+import ApusWire
+import Synchronization
+
+/// What came for one sample since the last look.
+struct ReplyUpdate: Sendable {
+    var ids: [Int32] = []
+    var text = ""
+    var logprobs: [TokenLogprobs] = []
+    var promptLogprobs: [TokenLogprobs] = []
+    /// The last update of its sample has it.
+    var finish: FinishReason?
+    /// The request ended before its first step: there are no counts.
+    var neverRan = false
+    var usage = Usage(promptTokens: 0)
+    var timing = Timing()
+}
+
+/// Where the samples of one HTTP request arrive, and where its one reader waits.
+///
+/// A slow reader finds everything that came meanwhile merged into one update a sample: what is kept is bounded by the
+/// output of the request. A stream that is sent again from its start (the detokenizer was restarted) is cut to what is new.
+final class Mailbox: Sendable {
+    private struct Slot {
+        var pending: ReplyUpdate?
+        var hasEnded = false
+        /// Tokens and UTF-8 bytes of text taken so far.
+        var idCount = 0
+        var textCount = 0
+        var hasPromptLogprobs = false
+        /// The stream was asked for again from its start: no further gap is reported until it comes.
+        var awaitsResend = false
+    }
+
+    private struct State {
+        var slots: [Slot]
+        /// Indices of slots with something pending, in the order of arrival.
+        var ready: [Int] = []
+        var open: Int
+        var failure: FrontError?
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    enum Delivery {
+        case taken
+        /// Something is missing before this delta: the stream must be sent again.
+        case gap
+        /// The sample's last word.
+        case ended
+    }
+
+    private enum Item {
+        case update(Int, ReplyUpdate)
+        case allEnded
+        case failed(FrontError)
+        case nothing
+    }
+
+    private let state: Mutex<State>
+
+    /// Room for `count` samples.
+    init(count: Int) {
+        state = Mutex(State(slots: Array(repeating: Slot(), count: count), open: count))
+    }
+
+    /// The next update of any sample; nil when all have ended and everything was read. One reader at a time.
+    func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
+        while true {
+            switch state.withLock({ Self.take(&$0) }) {
+            case .update(let index, let update): return (index, update)
+            case .allEnded: return nil
+            case .failed(let error): throw error
+            case .nothing: await wait()
+            }
+        }
+    }
+
+    /// Hands over news of the sample `index`.
+    func deliver(_ delta: TextDelta, to index: Int) -> Delivery {
+        let (delivery, waiter) = state.withLock { state in
+            let delivery = Self.merge(delta, into: &state.slots[index])
+            if delivery == .ended { state.open -= 1 }
+            return (delivery, Self.announce(index, &state))
+        }
+        waiter?.resume()
+        return delivery
+    }
+
+    /// Ends the sample `index` without counts, since it never ran.
+    func end(_ index: Int, with finish: FinishReason) {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.slots[index].hasEnded else { return nil }
+            state.slots[index].hasEnded = true
+            state.open -= 1
+            var update = ReplyUpdate()
+            update.finish = finish
+            update.neverRan = true
+            state.slots[index].pending = update
+            return Self.announce(index, &state)
+        }
+        waiter?.resume()
+    }
+
+    /// Ends everything: the reader gets the error, whatever is pending.
+    func fail(_ error: FrontError) {
+        let waiter = state.withLock { state in
+            if state.failure == nil { state.failure = error }
+            return Self.wake(&state)
+        }
+        waiter?.resume()
+    }
+
+    private func wait() async {
+        await withCheckedContinuation { continuation in
+            let isReady = state.withLock { state in
+                if !state.ready.isEmpty || state.open == 0 || state.failure != nil { return true }
+                precondition(state.waiter == nil, "a mailbox has one reader")
+                state.waiter = continuation
+                return false
+            }
+            if isReady { continuation.resume() }
+        }
+    }
+
+    private static func take(_ state: inout State) -> Item {
+        if let failure = state.failure { return .failed(failure) }
+        guard let index = state.ready.first else { return state.open == 0 ? .allEnded : .nothing }
+        state.ready.removeFirst()
+        guard let update = state.slots[index].pending else {
+            preconditionFailure("a slot is listed as ready only with something pending")
+        }
+        state.slots[index].pending = nil
+        return .update(index, update)
+    }
+
+    private static func announce(_ index: Int, _ state: inout State) -> CheckedContinuation<Void, Never>? {
+        guard state.slots[index].pending != nil else { return nil }
+        if !state.ready.contains(index) { state.ready.append(index) }
+        return wake(&state)
+    }
+
+    private static func wake(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+        defer { state.waiter = nil }
+        return state.waiter
+    }
+
+    private static func merge(_ delta: TextDelta, into slot: inout Slot) -> Delivery {
+        if slot.hasEnded { return .taken }
+        if delta.start > slot.idCount || delta.textStart > slot.textCount {
+            if slot.awaitsResend { return .taken }
+            slot.awaitsResend = true
+            return .gap
+        }
+        slot.awaitsResend = false
+
+        let knownIDs = min(slot.idCount - delta.start, delta.ids.count)
+        let knownText = min(slot.textCount - delta.textStart, delta.text.utf8.count)
+        let ids = delta.ids.dropFirst(knownIDs)
+        let text = delta.text.utf8.dropFirst(knownText)
+        let hasNewPrompt = !delta.promptLogprobs.isEmpty && !slot.hasPromptLogprobs
+        guard !ids.isEmpty || !text.isEmpty || hasNewPrompt || delta.finish != nil else { return .taken }
+
+        var update = slot.pending ?? ReplyUpdate()
+        update.ids += ids
+        update.text += knownText == 0 ? delta.text : String(decoding: text, as: UTF8.self)
+        update.logprobs += delta.logprobs.dropFirst(knownIDs)
+        if hasNewPrompt {
+            update.promptLogprobs = delta.promptLogprobs
+            slot.hasPromptLogprobs = true
+        }
+        update.finish = delta.finish
+        update.usage = delta.usage
+        update.timing = delta.timing
+        slot.pending = update
+        slot.idCount += ids.count
+        slot.textCount += text.count
+        slot.hasEnded = delta.finish != nil
+        return slot.hasEnded ? .ended : .taken
+    }
+}

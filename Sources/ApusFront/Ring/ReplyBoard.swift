@@ -1,0 +1,212 @@
+import ApusCore
+import ApusWire
+import Synchronization
+
+/// Who waits for which request: each entry gets exactly one ending, and each ending the same clean-up.
+///
+/// Requests travel the ring under ids of their own, so that late words for an earlier request of the same name reach
+/// nobody.
+final class ReplyBoard: Sendable {
+    private enum Phase {
+        /// Announced by its handler, not yet handed to the scheduler.
+        case preparing
+        case dispatched(epoch: UInt64, at: Double)
+    }
+
+    private struct Entry {
+        let rid: String
+        let mailbox: Mailbox
+        let index: Int
+        /// Health checks and the like: not a request of a client.
+        let isInternal: Bool
+        var phase = Phase.preparing
+    }
+
+    private struct State {
+        var entries: [String: Entry] = [:]
+        /// Ring ids by the ids that clients know.
+        var ringIDs: [String: String] = [:]
+        var serial: UInt64
+    }
+
+    private let state: Mutex<State>
+    private let limit: Int
+    private let send: @Sendable (FrontToScheduler) -> Bool
+
+    /// `limit`: entries at one time. `send` hands a message to the ring thread; false when a new request was not taken.
+    init(limit: Int, send: @escaping @Sendable (FrontToScheduler) -> Bool) {
+        state = Mutex(State(serial: UInt64.random(in: 0..<(1 << 48))))
+        self.limit = limit
+        self.send = send
+    }
+
+    /// Requests of clients that have no ending yet.
+    var clientCount: Int {
+        state.withLock { state in state.entries.values.count { !$0.isInternal } }
+    }
+
+    /// Opens one entry a sample, `rids[i]` for the slot `i` of the mailbox, all or none; returns their ids on the ring.
+    /// `areChosen`: clients chose the ids, so that they may come again.
+    func open(
+        _ rids: [String], into mailbox: Mailbox, areChosen: Bool, isInternal: Bool = false
+    ) throws(FrontError) -> [String] {
+        let result: Result<[String], FrontError> = state.withLock { state in
+            guard state.entries.count + rids.count <= limit else {
+                return .failure(.unavailable("The server has too many requests in flight; try again later."))
+            }
+            if let taken = rids.first(where: { state.ringIDs[$0] != nil }) {
+                return .failure(.refused("Duplicate request ID detected: \(taken)"))
+            }
+            var ringIDs: [String] = []
+            for (index, rid) in rids.enumerated() {
+                state.serial += 1
+                let ringID = areChosen ? "\(rid)~\(String(state.serial, radix: 36))" : rid
+                state.entries[ringID] = Entry(rid: rid, mailbox: mailbox, index: index, isInternal: isInternal)
+                state.ringIDs[rid] = ringID
+                ringIDs.append(ringID)
+            }
+            return .success(ringIDs)
+        }
+        return try result.get()
+    }
+
+    /// Hands a request to the scheduler, unless its entry has ended meanwhile.
+    func dispatch(_ request: GenerateRequest, now: Double = Clocks.monotonic()) throws(FrontError) {
+        let isOpen = state.withLock { state in
+            guard state.entries[request.rid] != nil else { return false }
+            state.entries[request.rid]?.phase = .dispatched(epoch: request.schedulerEpoch, at: now)
+            return true
+        }
+        guard isOpen else { return }
+        guard send(.generate(request)) else {
+            throw .unavailable("The server has too many requests in flight; try again later.")
+        }
+    }
+
+    /// Words that end requests, and questions about them, are always taken.
+    private func post(_ message: FrontToScheduler) { _ = send(message) }
+
+    // MARK: News from the ring
+
+    func deliver(_ deltas: [TextDelta]) {
+        var gaps: [String] = []
+        var ended: [String] = []
+        for delta in deltas {
+            guard let entry = state.withLock({ $0.entries[delta.rid] }) else { continue }
+            switch entry.mailbox.deliver(delta, to: entry.index) {
+            case .taken: break
+            case .gap: gaps.append(delta.rid)
+            case .ended:
+                close(delta.rid)
+                ended.append(delta.rid)
+                // Only the detokenizer saw this ending: the scheduler would go on.
+                switch delta.finish {
+                case .stopString, .stopRegex: post(.abort(.request(rid: delta.rid)))
+                default: break
+                }
+            }
+        }
+        if !gaps.isEmpty { post(.resend(rids: gaps)) }
+        if !ended.isEmpty { post(.release(rids: ended)) }
+    }
+
+    /// Requests that ended without having run.
+    func deliver(_ ended: [EndedRequest]) {
+        var rids: [String] = []
+        for request in ended {
+            guard let entry = close(request.rid) else { continue }
+            entry.mailbox.end(entry.index, with: request.finish)
+            rids.append(request.rid)
+        }
+        if !rids.isEmpty { post(.release(rids: rids)) }
+    }
+
+    // MARK: Endings that the front decides on
+
+    /// Nobody reads these any more (ring ids); those that have ended are left alone.
+    func abandon(_ ringIDs: [String]) {
+        var dispatched: [String] = []
+        for ringID in ringIDs {
+            guard let entry = close(ringID), case .dispatched = entry.phase else { continue }
+            dispatched.append(ringID)
+            post(.abort(.request(rid: ringID)))
+        }
+        if !dispatched.isEmpty { post(.release(rids: dispatched)) }
+    }
+
+    /// A client or an operator ends the request that it knows as `rid`; an unknown one is ignored.
+    func abort(rid: String) {
+        guard let ringID = state.withLock({ $0.ringIDs[rid] }) else { return }
+        if !endPreparing(ringID) { post(.abort(.request(rid: ringID))) }
+    }
+
+    /// Ends everything in flight.
+    func abortAll() {
+        let ringIDs = state.withLock { state in state.entries.filter { !$0.value.isInternal }.map(\.key) }
+        for ringID in ringIDs { _ = endPreparing(ringID) }
+        post(.abort(.everything))
+    }
+
+    /// The scheduler `epoch` is gone, and everything with it that it was given; nil: whichever it was.
+    func fail(epoch: UInt64?, _ error: FrontError) {
+        failAll(error, releasing: false) { entry, _ in
+            guard case .dispatched(let its, _) = entry.phase else { return false }
+            return epoch == nil || its == epoch
+        }
+    }
+
+    /// Ends all requests that the scheduler holds and that it shall forget.
+    func failEverything(_ error: FrontError) {
+        failAll(error, releasing: true) { _, _ in true }
+    }
+
+    /// Ends requests that were dispatched before `moment` (monotonic seconds).
+    func failOverdue(before moment: Double, _ error: FrontError) {
+        failAll(error, releasing: true) { entry, _ in
+            guard case .dispatched(_, let at) = entry.phase else { return false }
+            return at < moment
+        }
+    }
+
+    private func failAll(_ error: FrontError, releasing: Bool, where matches: (Entry, String) -> Bool) {
+        let failed = state.withLock { state in
+            let failed = state.entries.filter { matches($0.value, $0.key) }
+            for (ringID, entry) in failed {
+                state.entries[ringID] = nil
+                state.ringIDs[entry.rid] = nil
+            }
+            return failed
+        }
+        var dispatched: [String] = []
+        for (ringID, entry) in failed {
+            entry.mailbox.fail(error)
+            guard releasing, case .dispatched = entry.phase else { continue }
+            post(.abort(.request(rid: ringID)))
+            dispatched.append(ringID)
+        }
+        if !dispatched.isEmpty { post(.release(rids: dispatched)) }
+    }
+
+    /// Ends a request that the scheduler has not seen; false if it has.
+    private func endPreparing(_ ringID: String) -> Bool {
+        let entry = state.withLock { state -> Entry? in
+            guard let entry = state.entries[ringID], case .preparing = entry.phase else { return nil }
+            state.entries[ringID] = nil
+            state.ringIDs[entry.rid] = nil
+            return entry
+        }
+        guard let entry else { return false }
+        entry.mailbox.end(
+            entry.index, with: .abort(message: "Abort in waiting queue", status: nil, kind: nil))
+        return true
+    }
+
+    @discardableResult
+    private func close(_ ringID: String) -> Entry? {
+        state.withLock { state in
+            guard let entry = state.entries.removeValue(forKey: ringID) else { return nil }
+            state.ringIDs[entry.rid] = nil
+            return entry
+        }
+    }
+}

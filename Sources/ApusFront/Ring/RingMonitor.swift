@@ -1,0 +1,137 @@
+import ApusCore
+import ApusWire
+import Synchronization
+
+/// The state of the ring for many threads, and those who wait for a word of the scheduler.
+final class RingMonitor: Sendable {
+    private struct Waiter<Value: Sendable> {
+        let continuation: CheckedContinuation<Value?, Never>
+        /// Monotonic seconds.
+        let deadline: Double
+    }
+
+    private struct State {
+        var ring: RingState
+        var nextCall: UInt64 = 1
+        var signs: [UInt64: Waiter<Bool>] = [:]
+        var flushes: [UInt64: Waiter<FlushOutcome>] = [:]
+        var reports: [UInt64: Waiter<SchedulerState>] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let act: @Sendable (RingState.Action) -> Void
+    private let onTick: @Sendable (Double) -> Void
+
+    /// `act` carries out what the state asks for; `onTick` is told the monotonic time some times a second.
+    init(
+        limits: RingState.Limits, act: @escaping @Sendable (RingState.Action) -> Void,
+        onTick: @escaping @Sendable (Double) -> Void
+    ) {
+        state = Mutex(State(ring: RingState(limits: limits)))
+        self.act = act
+        self.onTick = onTick
+    }
+
+    var ring: RingState { state.withLock { $0.ring } }
+    var schedulerProcess: Int32? { state.withLock { $0.ring.schedulerProcess } }
+    var detokenizerProcess: Int32? { state.withLock { $0.ring.detokenizerProcess } }
+
+    // MARK: Waiting
+
+    /// True once the scheduler says anything; false if it does not within `timeout` seconds.
+    func signOfLife(within timeout: Double) async -> Bool {
+        await wait(\.signs, timeout) { _ in } ?? false
+    }
+
+    /// Sends a call and waits for its reply; nil if none comes within `timeout` seconds or the scheduler ends.
+    func flush(within timeout: Double, _ send: (UInt64) -> Void) async -> FlushOutcome? {
+        await wait(\.flushes, timeout, send)
+    }
+
+    /// As `flush(within:_:)`, for the scheduler's report.
+    func report(within timeout: Double, _ send: (UInt64) -> Void) async -> SchedulerState? {
+        await wait(\.reports, timeout, send)
+    }
+
+    private func wait<Value: Sendable>(
+        _ table: WritableKeyPath<State, [UInt64: Waiter<Value>]>, _ timeout: Double, _ send: (UInt64) -> Void
+    ) async -> Value? {
+        await withCheckedContinuation { continuation in
+            let call = state.withLock { state in
+                let call = state.nextCall
+                state.nextCall += 1
+                state[keyPath: table][call] = Waiter(
+                    continuation: continuation, deadline: Clocks.monotonic() + timeout)
+                return call
+            }
+            send(call)
+        }
+    }
+
+    // MARK: Events, from the ring thread
+
+    func note(_ message: SchedulerToFront) {
+        let now = Clocks.monotonic()
+        var resume: [() -> Void] = []
+        let actions = state.withLock { state in
+            let actions = state.ring.note(message, now: now)
+            if state.ring.ready != nil {
+                for waiter in state.signs.values { resume.append { waiter.continuation.resume(returning: true) } }
+                state.signs.removeAll()
+            }
+            switch message {
+            case .flushed(let call, let outcome):
+                if let waiter = state.flushes.removeValue(forKey: call) {
+                    resume.append { waiter.continuation.resume(returning: outcome) }
+                }
+            case .state(let call, let report):
+                if let waiter = state.reports.removeValue(forKey: call) {
+                    resume.append { waiter.continuation.resume(returning: report) }
+                }
+            default: break
+            }
+            return actions
+        }
+        for step in resume { step() }
+        actions.forEach(act)
+    }
+
+    func note(_ message: DetokenizerToFront) {
+        let now = Clocks.monotonic()
+        state.withLock { $0.ring.note(message, now: now) }.forEach(act)
+    }
+
+    func schedulerExited() {
+        let (actions, resume) = state.withLock { state in
+            (state.ring.schedulerExited(), Self.giveUp(before: .infinity, &state))
+        }
+        for step in resume { step() }
+        actions.forEach(act)
+    }
+
+    func detokenizerExited() {
+        let now = Clocks.monotonic()
+        state.withLock { $0.ring.detokenizerExited(now: now) }
+    }
+
+    func tick(now: Double) {
+        let (actions, resume) = state.withLock { state in
+            (state.ring.tick(now: now), Self.giveUp(before: now, &state))
+        }
+        for step in resume { step() }
+        actions.forEach(act)
+        onTick(now)
+    }
+
+    /// Takes out those whose time is over, to be resumed without the lock.
+    private static func giveUp(before now: Double, _ state: inout State) -> [() -> Void] {
+        overdue(&state.signs, now) + overdue(&state.flushes, now) + overdue(&state.reports, now)
+    }
+
+    private static func overdue<Value: Sendable>(_ table: inout [UInt64: Waiter<Value>], _ now: Double) -> [() -> Void]
+    {
+        let late = table.filter { $0.value.deadline <= now }
+        for call in late.keys { table[call] = nil }
+        return late.values.map { waiter in { waiter.continuation.resume(returning: nil) } }
+    }
+}

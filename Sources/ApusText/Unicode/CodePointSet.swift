@@ -1,0 +1,87 @@
+/// A set of code points as sorted, disjoint, non-adjacent ranges: the form in which sets are combined.
+struct CodePointRanges: Hashable, Sendable {
+    private(set) var ranges: [Range<UInt32>]
+
+    static let end: UInt32 = 0x110000
+    static let all = CodePointRanges([0..<end])
+
+    /// Any ranges, in any order.
+    init(_ unordered: [Range<UInt32>]) {
+        ranges = []
+        for range in unordered.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+            if let last = ranges.last, range.lowerBound <= last.upperBound {
+                ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                ranges.append(range)
+            }
+        }
+    }
+
+    init(_ scalars: [Unicode.Scalar]) {
+        self.init(scalars.map { $0.value..<$0.value + 1 })
+    }
+
+    func union(_ other: CodePointRanges) -> CodePointRanges {
+        CodePointRanges(ranges + other.ranges)
+    }
+
+    var complement: CodePointRanges {
+        var gaps: [Range<UInt32>] = []
+        var start: UInt32 = 0
+        for range in ranges {
+            gaps.append(start..<range.lowerBound)
+            start = range.upperBound
+        }
+        gaps.append(start..<Self.end)
+        return CodePointRanges(gaps)
+    }
+
+    func intersection(_ other: CodePointRanges) -> CodePointRanges {
+        complement.union(other.complement).complement
+    }
+}
+
+/// A set of code points that answers in two loads: pages of 256 bits, equal pages stored once.
+struct CodePointSet: Sendable {
+    private let pageOfBlock: [UInt16]
+    private let pages: [UInt64]
+
+    init(_ source: CodePointRanges) {
+        var pageOfBlock = [UInt16](repeating: 0, count: Int(CodePointRanges.end) >> 8)
+        var pages: [UInt64] = [0, 0, 0, 0]
+        var known: [[UInt64]: UInt16] = [[0, 0, 0, 0]: 0]
+        var next = 0
+        for block in pageOfBlock.indices {
+            let blockStart = UInt32(block) << 8
+            let blockEnd = blockStart + 256
+            while next < source.ranges.count, source.ranges[next].upperBound <= blockStart { next += 1 }
+            var page: [UInt64] = [0, 0, 0, 0]
+            var index = next
+            while index < source.ranges.count, source.ranges[index].lowerBound < blockEnd {
+                for code in source.ranges[index].clamped(to: blockStart..<blockEnd) {
+                    page[Int(code & 255) >> 6] |= 1 << UInt64(code & 63)
+                }
+                index += 1
+            }
+            if let number = known[page] {
+                pageOfBlock[block] = number
+            } else {
+                let number = UInt16(pages.count / 4)
+                known[page] = number
+                pageOfBlock[block] = number
+                pages += page
+            }
+        }
+        self.pageOfBlock = pageOfBlock
+        self.pages = pages
+    }
+
+    /// `code` must be below 0x110000.
+    @inline(__always)
+    func contains(_ code: UInt32) -> Bool {
+        let page = Int(pageOfBlock[Int(code >> 8)])
+        return pages[page << 2 | Int(code & 255) >> 6] >> UInt64(code & 63) & 1 != 0
+    }
+
+    func contains(_ scalar: Unicode.Scalar) -> Bool { contains(scalar.value) }
+}

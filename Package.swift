@@ -40,7 +40,10 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let package = Package(
     name: "apus",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "apus", targets: ["apus"])],
+    products: [
+        .executable(name: "apus", targets: ["apus"]),
+        .executable(name: "apus-bench", targets: ["apus-bench"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -94,6 +97,15 @@ let package = Package(
                 "ApusObserve", "ApusWire", argumentParser, logging,
             ],
             swiftSettings: strict),
+        // A load generator for any server: it shares nothing with the server's own targets but JSON.
+        .executableTarget(
+            name: "apus-bench",
+            dependencies: [
+                "ApusJSON", argumentParser, nioCore, .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
 
         // Tests.
         .target(
@@ -120,6 +132,9 @@ let package = Package(
             ]),
         tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),
         tests("ApusConfigurationTests", ["ApusConfiguration", "ApusCore", "ApusJSON"]),
+        tests(
+            "ApusBenchTests",
+            ["apus-bench", "ApusJSON", .product(name: "NIOCore", package: "swift-nio")]),
         tests("EndToEndTests", ["apus", "ApusCore", "ApusJSON"]),
     ],
     swiftLanguageModes: [.v6],

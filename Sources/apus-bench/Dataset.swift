@@ -1,0 +1,96 @@
+import ArgumentParser
+
+/// One request of a workload.
+struct BenchRequest: Sendable {
+    /// Prompt as token ids; `text` is a text of about as many tokens, for protocols without ids.
+    var tokens: [Int]
+    var text: String
+    var documents: [String] = []
+    var outputLength: Int
+}
+
+/// How prompts are made.
+enum DatasetName: String, CaseIterable, ExpressibleByArgument {
+    /// Random tokens of random lengths.
+    case random
+    /// Groups of prompts that share a long prefix.
+    case generatedSharedPrefix = "generated-shared-prefix"
+    /// Conversations: each turn's prompt is the last one's with more behind it.
+    case multiTurn = "multi-turn"
+}
+
+/// Makes the same requests from the same seed.
+struct Dataset {
+    var name: DatasetName
+    var count: Int
+    var inputLength: Int
+    var outputLength: Int
+    /// Lengths are drawn from this share of the length up to the length; 1: all equal.
+    var rangeRatio: Double
+    var groups: Int
+    var prefixLength: Int
+    var turns: Int
+    var documents: Int
+    /// Ids are drawn below this, and from 256 on where there is room, so that special ids at the start stay out.
+    var vocabulary: Int
+
+    func requests(seed: UInt64) -> [BenchRequest] {
+        var random = Generator(seed: seed)
+        switch name {
+        case .random:
+            return (0..<count).map { _ in request(prefix: [], &random) }
+        case .generatedSharedPrefix:
+            let prefixes = (0..<max(1, groups)).map { _ in tokens(prefixLength, &random) }
+            return (0..<count).map { request(prefix: prefixes[$0 % prefixes.count], &random) }
+        case .multiTurn:
+            var histories = (0..<max(1, (count + turns - 1) / turns)).map { _ in [Int]() }
+            return (0..<count).map { index in
+                let conversation = index % histories.count
+                let made = request(prefix: histories[conversation], &random)
+                histories[conversation] = made.tokens + tokens(made.outputLength, &random)
+                return made
+            }
+        }
+    }
+
+    private func request(prefix: [Int], _ random: inout Generator) -> BenchRequest {
+        let ids = prefix + tokens(length(inputLength, &random), &random)
+        let words = { (ids: [Int]) in ids.map { Self.words[$0 % Self.words.count] }.joined(separator: " ") }
+        return BenchRequest(
+            tokens: ids, text: words(ids), documents: (0..<documents).map { _ in words(tokens(inputLength, &random)) },
+            outputLength: length(outputLength, &random))
+    }
+
+    private func length(_ most: Int, _ random: inout Generator) -> Int {
+        let least = max(1, Int(Double(most) * rangeRatio))
+        return Int.random(in: min(least, most)...most, using: &random)
+    }
+
+    private func tokens(_ count: Int, _ random: inout Generator) -> [Int] {
+        let first = vocabulary > 1_024 ? 256 : 0
+        return (0..<count).map { _ in Int.random(in: first..<vocabulary, using: &random) }
+    }
+
+    /// Short common words, about a token each.
+    private static let words = [
+        "time", "water", "the", "of", "house", "light", "and", "people", "to", "in", "river", "city", "a", "long",
+        "day",
+        "is", "that", "it", "world", "was", "for", "on", "are", "stone", "with", "as", "his", "they", "at", "be",
+    ]
+}
+
+/// xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016).
+struct Generator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    }
+
+    mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+}

@@ -28,7 +28,11 @@ final class Outputs {
 
     /// Takes a request up if it has something to tell.
     func offer(_ request: Request) {
-        guard request.wantsUpdate && !request.isDue else { return }
+        if request.wantsUpdate { enlist(request) }
+    }
+
+    private func enlist(_ request: Request) {
+        guard !request.isDue else { return }
         request.isDue = true
         due.append(request)
     }
@@ -39,7 +43,7 @@ final class Outputs {
         request.sent = 0
         request.isOpened = false
         request.isClosed = false
-        offer(request)
+        enlist(request)
     }
 
     /// The front has no more interest. A stream that the detokenizer has open is closed there.

@@ -107,10 +107,10 @@ final class Request {
         outputLogprobs.append(position.map { TokenLogprobs(token: token, $0) } ?? .init(token: token, logprob: nil))
     }
 
-    /// Something is to be told now: the end, the first token, or as many as the interval asks.
+    /// Something is to be told now: the end, a stream's first token, or as many as the interval asks.
     var wantsUpdate: Bool {
         if phase == .finished { return !isClosed }
-        return unsent > 0 && (sent == 0 || unsent >= interval)
+        return unsent >= interval || (stream && sent == 0 && unsent > 0)
     }
 
     var usage: Usage {

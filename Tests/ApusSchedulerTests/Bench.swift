@@ -114,6 +114,8 @@ final class Bench {
             stream.logprobs = []
             stream.promptLogprobs = update.promptLogprobs
             stream.opening = opening
+            stream.finish = nil
+            stream.endings = 0
         }
         precondition(stream.opening != nil, "\(update.rid) was not opened")
         precondition(update.start == stream.ids.count, "a gap in \(update.rid)")
@@ -131,8 +133,18 @@ final class Bench {
 
     /// As after a restart of the detokenizer: what it knew is gone.
     func forgetStreams() {
-        for rid in streams.keys where streams[rid]?.finish == nil { streams[rid] = nil }
+        streams.removeAll()
     }
+
+    /// The front has the final word of a request.
+    func release(_ rid: String) {
+        send(.release(rids: [rid]))
+    }
+
+    var phases: [String: Request.Phase] { scheduler.requests.mapValues(\.phase) }
+
+    /// Free and cached tokens make the whole pool.
+    var isPoolWhole: Bool { scheduler.leak == nil }
 }
 
 final class ListInbox: Inbox {

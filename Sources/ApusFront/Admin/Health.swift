@@ -31,12 +31,12 @@ struct HealthRoutes: Sendable {
         var sampling = SamplingParameters()
         sampling.maxNewTokens = 1
         sampling.topK = 1
-        service.ring.post(
-            .generate(
-                GenerateRequest(
-                    rid: rid, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: [0], sampling: sampling,
-                    isHealthCheck: true)))
-        var isAlive = await service.monitor.signOfLife(within: service.configuration.healthTimeout)
+        let check = GenerateRequest(
+            rid: rid, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: [0], sampling: sampling,
+            isHealthCheck: true)
+        var isAlive = await service.monitor.signOfLife(within: service.configuration.healthTimeout) {
+            service.ring.post(.generate(check))
+        }
         service.ring.post(.release(rids: [rid]))
         while isAlive, !service.monitor.ring.isDetokenizerAlive(now: Clocks.monotonic()) {
             isAlive = Clocks.monotonic() < deadline

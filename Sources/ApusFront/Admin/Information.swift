@@ -11,11 +11,7 @@ struct InformationRoutes: Sendable {
     private static let redacted: JSONValue = "********"
 
     func add(to table: inout RouteTable) {
-        table.add("/", methods: [.get, .head]) { request throws(FrontError) in
-            request.http.method == .head
-                ? Response(status: .ok, headers: [.contentType: "application/json"])
-                : .json("SGLang is running")
-        }
+        table.add("/", methods: [.get, .head]) { _ throws(FrontError) in .json("SGLang is running") }
         table.add("/get_model_info", methods: [.get]) { _ throws(FrontError) in .json(.object(modelInfo())) }
         table.add("/model_info", methods: [.get]) { _ throws(FrontError) in .json(.object(extendedModelInfo())) }
         table.add("/get_server_info", "/server_info", methods: [.get]) { _ throws(FrontError) in

@@ -27,7 +27,7 @@ enum CrossOrigin {
     }
 
     static func mark(_ response: inout Response, for request: Request) {
-        guard request.headers[.origin] != nil else { return }
+        guard request.headers[.origin] != nil, response.headers[allowOrigin] == nil else { return }
         response.headers[allowOrigin] = "*"
         response.headers[allowCredentials] = "true"
     }

@@ -20,6 +20,8 @@ package struct FrontResponder: HTTPResponder {
     package func respond(to request: Request, context: FrontContext) async throws -> Response {
         var response = await answer(request, context)
         CrossOrigin.mark(&response, for: request)
+        // RFC 9110, section 9.3.2: the fields of the answer, and nothing after them.
+        if request.method == .head { response = response.createHeadResponse() }
         if let accessLog {
             accessLog(AccessLog.line(request, response.status, from: context.channel.remoteAddress))
         }

@@ -38,9 +38,9 @@ final class RingMonitor: Sendable {
 
     // MARK: Waiting
 
-    /// True once the scheduler says anything; false if it does not within `timeout` seconds.
-    func signOfLife(within timeout: Double) async -> Bool {
-        await wait(\.signs, timeout) { _ in } ?? false
+    /// True once the scheduler says anything after `send`; false if it does not within `timeout` seconds.
+    func signOfLife(within timeout: Double, _ send: () -> Void) async -> Bool {
+        await wait(\.signs, timeout) { _ in send() } ?? false
     }
 
     /// Sends a call and waits for its reply; nil if none comes within `timeout` seconds or the scheduler ends.

@@ -1,0 +1,3 @@
+package import ApusText
+
+extension Tokenizer: PromptCodec {}

@@ -1,0 +1,155 @@
+import ApusCore
+import ApusJSON
+import ApusWire
+import Hummingbird
+import HummingbirdTesting
+import Testing
+
+@testable import ApusFront
+
+/// What clients do to connections, over real sockets.
+@Suite struct ConnectionTests {
+    private func port(_ server: TestServer) throws -> Int { try #require(server.client.port) }
+
+    @Test(arguments: [false, true])
+    func aClientThatHangsUpEndsItsRequest(_ isStream: Bool) async throws {
+        try await withFront(.live, script: FakeRing.silence) { server in
+            let port = try port(server)
+            let client = await onThread {
+                let client = RawClient(port: port)
+                client.sendGenerate(#"{"text":"abc","rid":"r","stream":\#(isStream)}"#)
+                return Unchecked(client)
+            }
+            #expect(await server.ring.waits { $0.requests.count == 1 })
+            let ringID = server.ring.requests[0].rid
+            await onThread { client.value.hangUp() }
+            #expect(await server.ring.waits { $0.aborted == [ringID] && $0.released == [ringID] })
+            #expect(server.front.service.board.clientCount == 0)
+            // The id is free at once, and late words for its first owner reach nobody.
+            server.ring.say(.detokenizer(.deltas([FakeRing.delta(server.ring.requests[0], 0..<1)])))
+            server.ring.setScript(FakeRing.echo)
+            let again = try await server.generate(["text": "z", "rid": "r", "sampling_params": ["max_new_tokens": 1]])
+            #expect(again.json?["text"] == "z")
+            #expect(again.json?["meta_info"]?["id"] == "r")
+        }
+    }
+
+    @Test func everySampleOfALostClientEnds() async throws {
+        try await withFront(.live, script: FakeRing.silence) { server in
+            let port = try port(server)
+            let client = await onThread {
+                let client = RawClient(port: port)
+                client.sendGenerate(#"{"text":["a","b","c"]}"#)
+                return Unchecked(client)
+            }
+            #expect(await server.ring.waits { $0.requests.count == 3 })
+            await onThread { client.value.hangUp() }
+            #expect(await server.ring.waits { $0.aborted.count == 3 && Set($0.released) == Set($0.aborted) })
+        }
+    }
+
+    @Test func connectionsServeSeveralRequestsAlsoPipelined() async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let text = await onThread {
+                let client = RawClient(port: port)
+                let body = #"{"text":"a","sampling_params":{"max_new_tokens":1}}"#
+                for _ in 0..<3 { client.sendGenerate(body) }
+                client.send("GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return client.receive()
+            }
+            #expect(text.components(separatedBy: "HTTP/1.1 200 OK").count == 5)
+            #expect(text.contains(#""object":"list""#))
+        }
+    }
+
+    @Test func oversizeBodiesAreRefusedBeforeTheyCome() async throws {
+        try await withFront(.live, configure: { $0.bodyLimit = 1_000 }) { server in
+            let port = try port(server)
+            // A declared length is enough, however large.
+            let declared = await onThread {
+                let client = RawClient(port: port)
+                client.send(
+                    "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: 99999999999\r\n\r\n")
+                return client.receive(until: "}")
+            }
+            #expect(declared.hasPrefix("HTTP/1.1 413"))
+            #expect(declared.contains(#""code":413"#))
+            // Chunked bodies are counted.
+            let counted = await onThread {
+                let client = RawClient(port: port)
+                client.send(
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n")
+                for _ in 0..<20 { client.send("64\r\n\(String(repeating: "a", count: 100))\r\n") }
+                return client.receive(until: "}")
+            }
+            #expect(counted.hasPrefix("HTTP/1.1 413"))
+            let fitting = try await server.generate(["text": "a", "sampling_params": ["max_new_tokens": 1]])
+            #expect(fitting.status == 200)
+        }
+    }
+
+    @Test func slowBodiesAreGivenUp() async throws {
+        try await withFront(.live, configure: { $0.bodyTimeout = 0.2 }) { server in
+            let port = try port(server)
+            let text = await onThread {
+                let client = RawClient(port: port)
+                client.send(
+                    "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+                )
+                return client.receive()
+            }
+            #expect(text.hasPrefix("HTTP/1.1 408"))
+        }
+    }
+
+    @Test func allBodiesTogetherAreBounded() async throws {
+        try await withFront(.live, configure: { $0.bodyBudget = 100 }) { server in
+            let small: JSONValue = ["text": "a", "sampling_params": ["max_new_tokens": 1]]
+            // The budget comes back with each request.
+            for _ in 0..<5 { #expect(try await server.generate(small).status == 200) }
+            let large = try await server.generate(["text": .string(String(repeating: "a", count: 200))])
+            #expect(large.status == 503)
+        }
+    }
+
+    @Test func aReaderThatStandsStillDelaysNobody() async throws {
+        let script: FakeRing.Script = { request, ring in
+            guard request.inputIDs.count > 1 else { return FakeRing.echo(request, ring) }
+            for index in 0..<2_000 {
+                ring.say(
+                    .detokenizer(
+                        .deltas([
+                            FakeRing.delta(request, index..<index + 1, finish: index == 1_999 ? .length(2_000) : nil)
+                        ])))
+            }
+        }
+        try await withFront(.live, script: script) { server in
+            let port = try port(server)
+            let client = await onThread {
+                let client = RawClient(port: port, receiveBuffer: 4_096)
+                client.sendGenerate(#"{"text":"abcd","stream":true}"#)
+                return Unchecked(client)
+            }
+            #expect(await server.ring.waits { $0.requests.count == 1 })
+            // Another request is answered while the first one's reader sleeps.
+            let other = try await server.generate(["text": "z", "sampling_params": ["max_new_tokens": 1]])
+            #expect(other.json?["text"] == "z")
+            #expect(await server.ring.waits { $0.released.count == 2 })
+            let text = await onThread { client.value.receive(until: "data: [DONE]") }
+            let frames = text.components(separatedBy: "data: ")
+            #expect(frames.count < 2_000, "what the reader missed was merged")
+            #expect(frames.last { $0.contains("finish_reason") }?.contains(#""completion_tokens":2000"#) == true)
+        }
+    }
+}
+
+/// Hands a client from one thread to the next.
+struct Unchecked<Value>: @unchecked Sendable {
+    // @unchecked: the value is used by one thread at a time, each after the one before has ended.
+    let value: Value
+
+    init(_ value: Value) { self.value = value }
+}

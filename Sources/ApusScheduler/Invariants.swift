@@ -107,7 +107,8 @@ extension RadixTree {
             for (key, child) in node.children {
                 expect(child.parent === node && child.tokens.starts(with: key), "a child under the wrong key")
                 expect(key.count == pageSize, "a key that is no page")
-                expect(child.lastUse <= node.lastUse || node.lockCount > 0 || isRoot, "a child was used after its parent")
+                expect(
+                    child.lastUse <= node.lastUse || node.lockCount > 0 || isRoot, "a child was used after its parent")
                 stack.append(child)
             }
         }

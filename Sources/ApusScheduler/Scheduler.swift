@@ -92,6 +92,7 @@ package final class Scheduler {
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
         front.send(.ready(ready))
+        outputs.flush()
         while !isOver() {
             step(patience: patience)
         }

@@ -161,7 +161,8 @@ import Testing
     }
 
     @Test func numbersAreWrittenWithTheirDigits() {
-        #expect([0, 0.005, 0.994, 12.345, 1e9].map { fixed($0, 2) } == ["0.00", "0.01", "0.99", "12.35", "1000000000.00"])
+        #expect(
+            [0, 0.005, 0.994, 12.345, 1e9].map { fixed($0, 2) } == ["0.00", "0.01", "0.99", "12.35", "1000000000.00"])
         #expect(fixed(0.5, 4) == "0.5000")
     }
 

@@ -35,7 +35,8 @@ import Testing
             var random = SeededRandom(seed: seed)
             let pageSize = [1, 1, 2, 4, 16].randomElement(using: &random) ?? 1
             let worker = FakeWorker(
-                slotCount: Int.random(in: 60...240, using: &random), contextLength: Int.random(in: 50...100, using: &random),
+                slotCount: Int.random(in: 60...240, using: &random),
+                contextLength: Int.random(in: 50...100, using: &random),
                 vocabularySize: 40)
             if seed % 4 == 0 { worker.nanEvery = 60 }
             bench = Bench(worker: worker) {

@@ -6,6 +6,8 @@
 package struct StopMatcher: Sendable {
     package struct Match: Sendable, Equatable {
         package let stop: String
+        /// Its place in the list.
+        package let index: Int
         /// Where it begins and ends in all of the text, in UTF-8 bytes.
         package let start: Int
         package let end: Int
@@ -63,7 +65,7 @@ package struct StopMatcher: Sendable {
                 let pattern = patterns[index]
                 // An empty pattern is found before the text, not between its pieces.
                 let start = pattern.bytes.isEmpty ? 0 : end - pattern.bytes.count
-                return Match(stop: pattern.text, start: start, end: start + pattern.bytes.count)
+                return Match(stop: pattern.text, index: index, start: start, end: start + pattern.bytes.count)
             }
             length += bytes.count
             return nil

@@ -1,0 +1,120 @@
+import ApusCore
+import ApusText
+import ApusWire
+
+/// One request's tokens on their way to text.
+///
+/// Tokens leave in order as soon as their text cannot become part of a stop string; text that waits for the rest of a
+/// character leaves with the token that completes it. A matched stop string ends the stream at the token that
+/// completed it.
+final class TextStream {
+    private let rid: String
+    private let noStopTrim: Bool
+    private let vocabularySize: Int
+    private var decoder: IncrementalDecoder
+    private var watch: StopWatch?
+    private var held: [Piece] = []
+    private var promptLogprobs: [TokenLogprobs] = []
+    /// Tokens and UTF-8 bytes of text given away.
+    private var sentTokens = 0
+    private var sentBytes = 0
+    private var usage = Usage(promptTokens: 0)
+    private var timing = Timing()
+
+    /// Tokens taken in.
+    private(set) var received = 0
+    /// Nothing follows any more.
+    private(set) var hasEnded = false
+
+    init(_ rid: String, _ opening: StreamOpening, tokenizer: Tokenizer) {
+        self.rid = rid
+        noStopTrim = opening.noStopTrim
+        vocabularySize = tokenizer.vocabularySize
+        decoder = IncrementalDecoder(
+            tokenizer: tokenizer, promptTail: opening.promptTail, skipSpecialTokens: opening.skipSpecialTokens)
+        watch = StopWatch(opening, tokenizer: tokenizer)
+    }
+
+    /// Takes in what is new of an update that begins at `received` or before; nil when nothing can be said yet.
+    func apply(_ update: TokenUpdate) -> TextDelta? {
+        precondition((0...received).contains(update.start) && !hasEnded, "an update that does not follow")
+        usage = update.usage
+        timing = update.timing
+        if received == 0 { promptLogprobs = update.promptLogprobs }
+        for index in update.ids.indices.dropFirst(received - update.start) {
+            let logprobs = index < update.logprobs.count ? update.logprobs[index] : nil
+            let isLast = index == update.ids.count - 1
+            let match = take(update.ids[index], logprobs, isHidden: isLast && isTrimmed(update.finish))
+            if let match { return end(at: match) }
+        }
+        guard let finish = update.finish else { return delta(finish: nil) }
+        if let match = takeEnd() { return end(at: match) }
+        hasEnded = true
+        return delta(finish: finish)
+    }
+
+    /// The stream's last word when it cannot go on.
+    func failure(_ reason: FinishReason) -> TextDelta {
+        held.removeAll()
+        hasEnded = true
+        return makeDelta([], finish: reason)
+    }
+
+    // MARK: - In
+
+    /// The token that ended the stream leaves no text.
+    private func isTrimmed(_ finish: FinishReason?) -> Bool {
+        if case .stopToken = finish { !noStopTrim } else { false }
+    }
+
+    private func take(_ token: Int32, _ logprobs: TokenLogprobs?, isHidden: Bool) -> StopWatch.Match? {
+        received += 1
+        // Models may have more rows than their tokenizer has tokens; the reference reads those as token 0.
+        let known = token >= 0 && Int(token) < vocabularySize ? token : 0
+        var piece = Piece(token: token, logprobs: logprobs, text: isHidden ? "" : decoder.append(known))
+        piece.begin(watch)
+        let match = watch?.append(known, seen: piece.text)
+        piece.end(watch)
+        held.append(piece)
+        return match
+    }
+
+    private func takeEnd() -> StopWatch.Match? {
+        var piece = Piece(token: nil, logprobs: nil, text: decoder.finish())
+        piece.begin(watch)
+        let match = watch?.finish(seen: piece.text)
+        piece.end(watch)
+        held.append(piece)
+        return match
+    }
+
+    // MARK: - Out
+
+    private func end(at match: StopWatch.Match) -> TextDelta? {
+        for index in held.indices { held[index].cut(at: match) }
+        hasEnded = true
+        usage.completionTokens = received
+        return delta(finish: .stopString(match.stop))
+    }
+
+    /// What may leave now; everything at the end.
+    private func delta(finish: FinishReason?) -> TextDelta? {
+        let count = finish == nil ? held.firstIndex { !$0.isSafe(watch) } ?? held.count : held.count
+        guard finish != nil || count > 0 || !promptLogprobs.isEmpty else { return nil }
+        defer { held.removeFirst(count) }
+        return makeDelta(held[..<count], finish: finish)
+    }
+
+    private func makeDelta(_ pieces: ArraySlice<Piece>, finish: FinishReason?) -> TextDelta {
+        var delta = TextDelta(
+            rid: rid, start: sentTokens, ids: pieces.compactMap(\.token), textStart: sentBytes,
+            text: pieces.reduce(into: "") { $0 += $1.text }, logprobs: pieces.compactMap(\.logprobs),
+            promptLogprobs: promptLogprobs, finish: finish, usage: usage, timing: timing)
+        promptLogprobs = []
+        sentTokens += delta.ids.count
+        sentBytes += delta.text.utf8.count
+        // Until the end, counts agree with the tokens that the client has, not with those still held.
+        if finish == nil { delta.usage.completionTokens = sentTokens }
+        return delta
+    }
+}

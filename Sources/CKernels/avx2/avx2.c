@@ -8,8 +8,6 @@
 #define ARITHMETIC "avx2"
 #define ACCUMULATORS 6
 #define ROWS 6
-#define PREFETCH_ROWS 2
-#define PREFETCH_BYTES 1024
 
 #include "../body/vector.inc"
 #include "../body/transpose.inc"

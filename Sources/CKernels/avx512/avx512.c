@@ -9,8 +9,6 @@
 #define ARITHMETIC "avx512"
 #define ACCUMULATORS 24
 #define ROWS 12
-#define PREFETCH_ROWS 4
-#define PREFETCH_BYTES 1024
 
 #include "../body/vector.inc"
 #include "../body/transpose.inc"

@@ -9,8 +9,6 @@
 
 #define MULTIPLY_ADD_IS_FUSED 1
 #define ACCUMULATORS 24
-#define PREFETCH_ROWS 4
-#define PREFETCH_BYTES 1024
 #define ROW_BLOCK 12
 
 #include "../body/vector.inc"

@@ -5,8 +5,6 @@
 #define ARITHMETIC "portable"
 #define ACCUMULATORS 3
 #define ROWS 3
-#define PREFETCH_ROWS 0
-#define PREFETCH_BYTES 0
 
 #include "../body/vector.inc"
 #include "../body/transpose.inc"

@@ -33,7 +33,7 @@ package struct EnvironmentSettings: Sendable, Hashable {
     package private(set) var forcesShutdown = false
 
     /// `APUS_` variables that are not flags.
-    static let ownVariables: Set<String> = ["APUS_BUNDLED_MODEL"]
+    static let ownVariables: Set<String> = ["APUS_BUNDLED_MODEL", "APUS_KERNELS"]
 
     /// One variable: how its text gets into the settings and out again.
     struct Variable: Sendable {

@@ -45,7 +45,8 @@ extension FlagTable {
             "JSON object that is merged over config.json."),
         Flag(
             "dtype", .choice(["auto", "half", "float16", "bfloat16", "float", "float32"]), default: .text("auto"),
-            section: .model, "Number format of weights and activations; half = float16, float = float32."),
+            section: .model,
+            "Number format of weights and activations; float is float32; half and float16 are computed in bfloat16."),
         Flag(
             "quantization", .choice(quantizations),
             .refused("quantised weights are not supported by this version; use bfloat16, float16 or float32 weights"),

@@ -1,4 +1,5 @@
 import ApusCore
+package import Logging
 import Synchronization
 
 #if canImport(Glibc)
@@ -22,13 +23,20 @@ package final class LoadProgress: Sendable {
 
     /// `write` takes text for stderr as it is; lines that are not bars are for the log.
     package init(
-        title: String, isTerminal: Bool = isatty(STDERR_FILENO) == 1,
-        write: @escaping @Sendable (String) -> Void
+        title: String, isTerminal: Bool, write: @escaping @Sendable (String) -> Void
     ) {
         self.title = title
         self.isTerminal = isTerminal
         self.write = write
         state = Mutex(State(lastTime: Clocks.monotonic()))
+    }
+
+    /// On stderr when that is a terminal, else in the log.
+    package static func standardError(title: String, logger: Logger) -> LoadProgress {
+        let isTerminal = isatty(STDERR_FILENO) == 1
+        return LoadProgress(title: title, isTerminal: isTerminal) { text in
+            if isTerminal { StandardErrorLog.write(text) } else { logger.info("\(text)") }
+        }
     }
 
     /// `share` in 0...1, never falling; may be called from any thread, as often as it likes.

@@ -1,0 +1,13 @@
+import ArgumentParser
+
+/// The one executable: a server of three processes, each of its roles alone, and tools.
+@main
+struct Apus: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus", abstract: "Serves language models on CPUs over SGLang's HTTP API.",
+        version: Version.text,
+        subcommands: [
+            ServeCommand.self, FrontCommand.self, SchedulerCommand.self, DetokenizerCommand.self,
+            InspectCommand.self, VersionCommand.self, SettingsCommand.self,
+        ])
+}

@@ -1,0 +1,122 @@
+import ApusCheckpoint
+import ApusConfiguration
+import ApusFront
+import ApusJSON
+import ApusObserve
+import ApusText
+import ApusWire
+import Logging
+import ServiceLifecycle
+
+/// Builds the front from the configuration and runs it.
+struct FrontRole {
+    private let role: RoleLaunch
+
+    init(_ role: RoleLaunch) {
+        self.role = role
+    }
+
+    /// Seconds that requests in flight get after SIGTERM.
+    static func drainTimeout(_ configuration: ServeConfiguration) -> Double {
+        configuration.environment.forcesShutdown ? 0 : 60
+    }
+
+    func run() async throws {
+        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
+        let directory = role.directory
+        let context = try ZeroMQContext()
+        let notify = role.notify
+        let front = Front(
+            configuration: try configuration(), codec: TokenizerCodec(tokenizer: tokenizer), logger: role.logger,
+            wake: try WakeSignal(),
+            connect: { wake in
+                let inbox = try ZeroMQInbox<ToFront>(.front, in: directory, context: context, wake: wake)
+                return RingEnds(
+                    inbox: inbox,
+                    outbox: try ZeroMQOutbox<FrontToScheduler>(to: .scheduler, in: directory, context: context),
+                    watch: { inbox.watch($0) }, unwatch: { inbox.unwatch($0) })
+            },
+            onUp: { notify.ready() })
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: [front], logger: Self.quiet(role.logger)))
+        role.ending.onAsk {
+            notify.stopping()
+            Task { await group.triggerGracefulShutdown() }
+        }
+        do {
+            try await group.run()
+        } catch {
+            throw Self.failure(error, role.configuration)
+        }
+    }
+
+    private func configuration() throws -> FrontConfiguration {
+        let given = role.configuration
+        let directory = try ModelFiles.modelDirectory(role)
+        let model = try ModelConfiguration(directory: directory, overrides: given.modelOverrides)
+        var front = FrontConfiguration(
+            modelPath: given.modelPath ?? "", tokenizerPath: given.tokenizerPath, servedModelName: given.servedModelName
+        )
+        front.host = given.host
+        front.port = given.port
+        front.modelType = model.modelType
+        front.architectures = model.members["architectures"]?.arrayValue?.compactMap(\.stringValue)
+        front.loadFormat = given.loadFormat
+        front.apiKey = given.apiKey
+        front.adminAPIKey = given.adminAPIKey
+        front.preferredSamplingParameters = given.preferredSampling
+        front.streamInterval = given.streamInterval
+        front.incrementalStreaming = given.streamsIncrementally
+        front.allowAutoTruncate = given.truncatesPrompts
+        front.isRadixCacheDisabled = given.disablesRadixCache
+        front.skipWarmUp = given.skipsWarmup
+        front.serverArguments = given.fields
+        front.launchCommand = role.launch.command
+        front.version = Version.text
+        front.healthGenerates = given.environment.healthEndpointGenerates
+        front.healthTimeout = given.environment.healthCheckTimeout
+        front.warmUpTimeout = given.environment.warmupTimeout
+        front.keepAlive = given.environment.keepAliveTimeout
+        front.drainTimeout = Self.drainTimeout(given)
+        front.schedulerPatience = given.watchdogTimeout
+        front.accessLog = Self.accessLog(level: given.httpLogLevel)
+        return front
+    }
+
+    /// The service group has little to say that the front does not say better.
+    private static func quiet(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    /// Access log lines appear at info and below.
+    private static func accessLog(level: String) -> (@Sendable (String) -> Void)? {
+        guard let level = Logger.Level(rawValue: level), level <= .info else { return nil }
+        return { line in StandardErrorLog.write("\(line)\n") }
+    }
+
+    /// A port that cannot be had is the commonest mistake, and deserves to be named.
+    private static func failure(_ error: any Error, _ configuration: ServeConfiguration) -> Failure {
+        let text = "\(error)"
+        guard text.contains("bind(") || text.contains("getaddrinfo") || text.contains("SocketAddressError") else {
+            return Failure(error)
+        }
+        return Failure("\(configuration.host):\(configuration.port) cannot be listened on: \(text)", code: 78)
+    }
+}
+
+/// The tokenizer as the front wants it.
+struct TokenizerCodec: PromptCodec {
+    let tokenizer: Tokenizer
+
+    var modelMaxLength: Int? { tokenizer.modelMaxLength }
+
+    func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+        tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
+    }
+
+    func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
+        tokenizer.decode(ids, skipSpecialTokens: skipSpecialTokens)
+    }
+}

@@ -1,0 +1,123 @@
+import ApusCheckpoint
+import ApusConfiguration
+import ApusCore
+import ApusEngine
+import ApusJSON
+import ApusModels
+import ApusObserve
+import ApusScheduler
+import ApusTensor
+import Logging
+
+/// A model in memory with its KV pool, and what is worth telling about both.
+struct LoadedModel {
+    let worker: ModelRunner
+    let elementType: ElementType
+    /// nil: prompts are not cut.
+    let chunkedPrefillSize: Int?
+    private let budget: MemoryBudget
+    private let runtime: TensorRuntime
+    private let weightBytes: Int
+    private let availableAtStart: Int
+    private let loadSeconds: Double
+    private let poolSeconds: Double
+
+    /// - Parameter onProgress: share of the weights that is read, now and then, on this thread.
+    init(
+        _ loader: ModelLoader, _ runtime: TensorRuntime, _ given: ServeConfiguration, _ logger: Logger,
+        onProgress: @escaping (Double) -> Void
+    ) throws {
+        let before = try Self.memory()
+        let startedAt = Clocks.monotonic()
+        let bar = LoadProgress.standardError(title: "Loading weights", logger: logger)
+        var reportedAt = 0.0
+        let decoder = try loader.load(runtime) { done, total in
+            guard total > 0 else { return }
+            let share = Double(done) / Double(total)
+            bar.update(share)
+            let now = Clocks.monotonic()
+            if now - reportedAt >= 0.2 {
+                reportedAt = now
+                onProgress(share)
+            }
+        }
+        loadSeconds = Clocks.monotonic() - startedAt
+
+        let after = try Self.memory()
+        let configuration = loader.configuration
+        chunkedPrefillSize = Self.chunkedPrefillSize(given, capacity: before.capacity)
+        budget = try MemoryBudget(
+            before: before, after: after,
+            bytesPerToken: KVPool.bytesPerToken(
+                layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
+                headDimension: configuration.headDimension, elementType: loader.elementType),
+            fraction: given.memoryFraction, chunkedPrefillSize: chunkedPrefillSize ?? given.maxPrefillTokens,
+            maxTotalTokens: given.maxTotalTokens, pageSize: given.pageSize)
+        let poolStartedAt = Clocks.monotonic()
+        worker = try ModelRunner(
+            decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength)
+        poolSeconds = Clocks.monotonic() - poolStartedAt
+        elementType = loader.elementType
+        weightBytes = max(0, before.available - after.available)
+        availableAtStart = before.available
+        self.runtime = runtime
+    }
+
+    /// The lines that tools look for, and those that say which path the arithmetic takes.
+    func log(_ logger: Logger, _ given: ServeConfiguration, limits: Limits) {
+        let arithmetic = runtime.arithmetic(of: elementType)
+        logger.info("Kernels: \(runtime.kernelName), \(arithmetic), dtype \(elementType.rawValue)")
+        logger.info("Threads: \(runtime.pool.threadCount)")
+        logger.info("\(budget.summary)")
+        let chunk = chunkedPrefillSize ?? -1
+        logger.info(
+            """
+            max_total_num_tokens=\(limits.capacity), chunked_prefill_size=\(chunk), \
+            max_prefill_tokens=\(given.maxPrefillTokens), max_running_requests=\(limits.maxRunningRequests), \
+            context_len=\(limits.contextLength), available_gpu_mem=\(MemoryBudget.gigabytes(budget.remaining)) GB
+            """)
+    }
+
+    /// Facts for `/get_server_info`.
+    func details(_ given: ServeConfiguration, startupSeconds: Double) -> JSONValue {
+        let startup: JSONObject = [
+            "load_weight": .double(loadSeconds), "kv_cache_allocation": .double(poolSeconds),
+            "scheduler_e2e": .double(startupSeconds),
+        ]
+        let memory: JSONObject = [
+            "weight": Self.gigabytes(weightBytes),
+            "kvcache": Self.gigabytes(budget.tokenCount * budget.bytesPerToken),
+            "startup_available": Self.gigabytes(availableAtStart),
+        ]
+        return [
+            "dtype": .string(elementType.rawValue),
+            "mem_fraction_static": .double(budget.fraction),
+            "chunked_prefill_size": JSONValue(chunkedPrefillSize ?? -1),
+            "threads": JSONValue(runtime.pool.threadCount),
+            "kernels": .string(runtime.kernelName),
+            "arithmetic": .string(runtime.arithmetic(of: elementType)),
+            "memory_usage": .object(memory),
+            "startup_time": .object(startup),
+        ]
+    }
+
+    private static func gigabytes(_ bytes: Int) -> JSONValue {
+        .double((Double(bytes) / Double(1 << 30) * 1000).rounded() / 1000)
+    }
+
+    private static func chunkedPrefillSize(_ given: ServeConfiguration, capacity: Int) -> Int? {
+        guard let size = given.chunkedPrefillSize else {
+            // A page is never cut.
+            let size = MemoryBudget.chunkedPrefillSize(capacity: capacity)
+            return max(given.pageSize, size / given.pageSize * given.pageSize)
+        }
+        return size == -1 ? nil : size
+    }
+
+    private static func memory() throws -> SystemMemory {
+        guard let memory = SystemMemory() else {
+            throw Failure("neither /proc/meminfo nor a control group says how much memory there is", code: 78)
+        }
+        return memory
+    }
+}

@@ -1,0 +1,83 @@
+import ApusConfiguration
+import ApusCore
+import ApusObserve
+import ApusSupervisor
+import ApusWire
+import Logging
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// What every role does before its own work: configuration, log, allocator, signals, the tie to its parent.
+struct RoleLaunch {
+    let launch: Launch
+    let directory: RuntimeDirectory
+    let logger: Logger
+    let notify: Notify
+    let ending: Ending
+    let environment: [String: String]
+    // Kept so that the threads are not forgotten; they run until the process ends.
+    private let threads: [NamedThread]
+
+    var configuration: ServeConfiguration { launch.configuration }
+
+    /// Followed by a file of `Launch.store`: the role is a supervisor's child.
+    static let resolvedOption = "--resolved-configuration"
+    private static let signals = [SIGTERM, SIGINT]
+
+    init(role: Role, arguments: [String]) throws {
+        SignalWatch.block(Self.signals)
+        signal(SIGPIPE, SIG_IGN)
+        let environment = Executable.environment
+        Allocator.configure(environment: environment)
+        let ending = Ending()
+        var threads = [SignalWatch.start(Self.signals) { _ in ending.ask() }]
+        let isChild = arguments.count == 2 && arguments[0] == Self.resolvedOption
+        if isChild {
+            threads.append(Lifeline.hold(ProcessPlan.lifelineDescriptor))
+            launch = try Launch(file: arguments[1])
+        } else {
+            launch = try Launch.read(command: role.rawValue, arguments: arguments, environment: environment)
+        }
+        StandardErrorLog.bootstrap(role: role.rawValue, level: launch.configuration.logLevel)
+        logger = Logger(label: "apus.\(role.rawValue)")
+        launch.warn(logger)
+        directory = try RuntimeDirectory(flag: launch.configuration.runtimeDirectory, environment: environment)
+        notify = Notify(role: role.rawValue, environment: environment)
+        self.environment = environment
+        self.ending = ending
+        self.threads = threads
+    }
+}
+
+/// The wish that this process ends, from a signal to whoever can fulfil it.
+final class Ending: Sendable {
+    private struct State {
+        var isAsked = false
+        var fulfil: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    var isAsked: Bool { state.withLock { $0.isAsked } }
+
+    /// The first time the work that was begun ends in order; before there is any, and the second time, the process ends
+    /// at once.
+    func ask() {
+        let fulfil = state.withLock { state -> (@Sendable () -> Void)? in
+            defer { state.isAsked = true }
+            return state.isAsked ? nil : state.fulfil
+        }
+        guard let fulfil else { _exit(0) }
+        fulfil()
+    }
+
+    /// From now on `fulfil` ends the process in order; called from the signals' thread.
+    func onAsk(_ fulfil: @escaping @Sendable () -> Void) {
+        state.withLock { $0.fulfil = fulfil }
+    }
+}

@@ -1,0 +1,84 @@
+import ApusCheckpoint
+import ApusConfiguration
+import ApusCore
+import ApusEngine
+import ApusJSON
+import ApusModels
+import ApusObserve
+import ApusScheduler
+import ApusTensor
+import ApusText
+import ApusWire
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Loads the model, sizes the pool, and runs the scheduler.
+struct SchedulerRole {
+    private let role: RoleLaunch
+    private let epoch = UInt64.random(in: 1 ... .max)
+    private var given: ServeConfiguration { role.configuration }
+
+    init(_ role: RoleLaunch) {
+        self.role = role
+    }
+
+    func run() throws {
+        let startedAt = Clocks.monotonic()
+        // What can be wrong without reading the weights is found first.
+        let loader = try ModelFiles.loader(role)
+        try Self.checkContextLength(given, model: loader.configuration.contextLength)
+        let plan = try ThreadPlan(threads: given.threads, binding: given.environment.threadBinding)
+        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
+        let endTokenIDs = [tokenizer.eosTokenID].compactMap(\.self) + tokenizer.additionalStopTokenIDs
+
+        let wake = try WakeSignal()
+        let context = try ZeroMQContext()
+        let inbox = try ZeroMQInbox<FrontToScheduler>(.scheduler, in: role.directory, context: context, wake: wake)
+        let front = try ZeroMQOutbox<SchedulerToFront>(to: .front, in: role.directory, context: context)
+        let detokenizer = try ZeroMQOutbox<SchedulerToDetokenizer>(
+            to: .detokenizer, in: role.directory, context: context)
+
+        let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
+        let model = try LoadedModel(loader, runtime, given, role.logger) { share in
+            _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
+            role.notify.status("loading \(Int(share * 100))%")
+        }
+        var configuration = SchedulerConfiguration(given, epoch: epoch, chunkedPrefillSize: model.chunkedPrefillSize)
+        configuration.extraEndTokenIDs = endTokenIDs
+        configuration.readyDetails =
+            model.details(
+                given, startupSeconds: Clocks.monotonic() - startedAt
+            ).description
+        let scheduler = Scheduler(
+            configuration: configuration, worker: model.worker, inbox: inbox, detokenizer: detokenizer, front: front,
+            logger: role.logger)
+        model.log(role.logger, given, limits: scheduler.limits)
+
+        let directory = role.directory
+        let heartbeat = try HeartbeatThread(pulse: scheduler.pulse, interval: configuration.heartbeatInterval) {
+            try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
+        }
+        role.ending.onAsk { wake.wake() }
+        role.notify.ready()
+        scheduler.run { isOver() }
+        heartbeat.finish()
+    }
+
+    /// Asked between steps, so that a step that never ends is noticed by whoever watches.
+    private func isOver() -> Bool {
+        role.notify.alive()
+        return role.ending.isAsked
+    }
+
+    private static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {
+        guard let wanted = given.contextLength, wanted > model, !given.environment.allowsLongerContext else { return }
+        throw Failure(
+            "argument --context-length: \(wanted) is longer than the model's \(model) "
+                + "(SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1 allows it)", code: Failure.usage)
+    }
+}

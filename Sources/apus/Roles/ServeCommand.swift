@@ -1,0 +1,62 @@
+import ApusConfiguration
+import ApusCore
+import ApusObserve
+import ApusSupervisor
+import ApusWire
+import ArgumentParser
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// `apus serve`: starts front, scheduler and detokenizer, and keeps them running.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve a model: front, scheduler and detokenizer under one supervisor.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See apus serve --help.")
+    var arguments: [String] = []
+
+    func run() throws {
+        SignalWatch.block(Supervisor.signals)
+        let code: Int32
+        do { code = try serve() } catch { Failure.end(command: "serve", with: error) }
+        throw ExitCode(code)
+    }
+
+    private func serve() throws -> Int32 {
+        let environment = Executable.environment
+        let launch = try Launch.read(command: "serve", arguments: arguments, environment: environment)
+        StandardErrorLog.bootstrap(role: "serve", level: launch.configuration.logLevel)
+        let logger = Logger(label: "apus.serve")
+        launch.warn(logger)
+
+        let parent = try RuntimeDirectory(flag: launch.configuration.runtimeDirectory, environment: environment)
+        Instance.removeStale(in: parent)
+        let directory = try parent.subdirectory(Instance.name(of: getpid()))
+        defer { Instance.remove(directory) }
+        let resolved = Launch(
+            configuration: launch.configuration.with(runtimeDirectory: directory.path), command: launch.command)
+        let file = try resolved.store(in: directory)
+
+        var timing = Supervision.Timing()
+        timing.watchdogTimeout = launch.configuration.watchdogTimeout
+        timing.drainTimeout = FrontRole.drainTimeout(launch.configuration) + 5
+        let supervisor = try Supervisor(
+            plan: ProcessPlan(executable: Executable.path, environment: Self.childEnvironment(environment)) { role in
+                [role.rawValue, RoleLaunch.resolvedOption, file]
+            },
+            supervision: Supervision(timing: timing, seed: UInt64.random(in: .min ... .max)),
+            directory: directory.path, notify: Notify(role: "serve", environment: environment), logger: logger)
+        logger.info("starting \(launch.configuration.modelPath ?? "") in \(directory.path)")
+        return try supervisor.run()
+    }
+
+    /// Children get their values from the resolved file; keys and our own settings stay out of their environment.
+    private static func childEnvironment(_ environment: [String: String]) -> [String: String] {
+        environment.filter { name, _ in !name.hasPrefix("APUS_") || name == "APUS_KERNELS" }
+    }
+}

@@ -1,0 +1,91 @@
+import ApusCheckpoint
+import ApusConfiguration
+import ApusCore
+import ApusEngine
+import ApusModels
+import ApusTensor
+import ArgumentParser
+
+/// `apus inspect`: what a model is, what this machine is, and how the one fits the other. Loads nothing.
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Show facts of a model and of this machine.")
+
+    @Argument(help: "Folder or cached hub name of a model; none: the bundled model.")
+    var model: String?
+
+    @Option(help: "float32 or bfloat16.")
+    var dtype = "bfloat16"
+
+    func run() {
+        do {
+            for (name, value) in try machineFacts() + modelFacts() {
+                print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
+            }
+        } catch {
+            Failure.end(command: "inspect", with: error)
+        }
+    }
+
+    private func machineFacts() throws -> [(String, String)] {
+        let plan = try ThreadPlan()
+        let runtime = try TensorRuntime(threads: 1)
+        var facts = [
+            (
+                "kernels",
+                "\(runtime.kernelName) (this machine can run: \(TensorRuntime.availableKernels.joined(separator: ", ")))"
+            ),
+            ("bfloat16 arithmetic", runtime.arithmetic(of: .bfloat16)),
+            ("threads", "\(plan.threadCount)"),
+        ]
+        if let memory = SystemMemory() {
+            let (capacity, available) = (memory.capacity, memory.available)
+            facts.append(
+                ("memory", "\(MemoryBudget.gigabytes(capacity)) GB, \(MemoryBudget.gigabytes(available)) GB available"))
+        }
+        return facts
+    }
+
+    private func modelFacts() throws -> [(String, String)] {
+        let environment = Executable.environment
+        let name = try model ?? BundledModel.find(executable: Executable.path, environment: environment)
+        let directory = try ModelDirectory.resolve(name, environment: environment)
+        let configuration = try ModelConfiguration(directory: directory)
+        guard let element = ElementType(rawValue: dtype), element != .float16 else {
+            throw Failure("argument --dtype: invalid choice: '\(dtype)' (choose from bfloat16, float32)", code: 2)
+        }
+        try ModelRegistry.check(configuration)
+        let checkpoint = try Checkpoint(directory: directory)
+        let elements = checkpoint.tensorNames.reduce(0) { sum, name in
+            sum + (checkpoint.shape(of: name)?.reduce(1, *) ?? 0)
+        }
+        let bytesPerToken = KVPool.bytesPerToken(
+            layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
+            headDimension: configuration.headDimension, elementType: element)
+        let weightBytes = elements * element.byteCount
+        var facts = [
+            ("model", directory),
+            ("architecture", configuration.architecture),
+            ("layers", "\(configuration.layerCount)"),
+            ("hidden size", "\(configuration.hiddenSize), feed-forward \(configuration.intermediateSize)"),
+            (
+                "heads",
+                "\(configuration.headCount) of \(configuration.headDimension), \(configuration.kvHeadCount) for keys and values"
+            ),
+            ("vocabulary", "\(configuration.vocabularySize)"),
+            ("context", "\(configuration.contextLength) tokens"),
+            ("parameters", "\(elements)"),
+            ("weights in \(dtype)", "\(MemoryBudget.gigabytes(weightBytes)) GB"),
+            ("KV of a token", "\(bytesPerToken) bytes"),
+        ]
+        if let memory = SystemMemory() {
+            let after = SystemMemory(
+                capacity: memory.capacity, available: max(0, memory.available - weightBytes))
+            let budget = try MemoryBudget(
+                before: memory, after: after, bytesPerToken: bytesPerToken,
+                chunkedPrefillSize: MemoryBudget.chunkedPrefillSize(capacity: memory.capacity))
+            facts.append(("plan", budget.summary))
+        }
+        return facts
+    }
+}

@@ -1,4 +1,3 @@
-import ApusCore
 import CKernels
 
 /// A sequence's rows in a batch, and where its past is.
@@ -52,8 +51,8 @@ extension TensorRuntime {
         var job = apus_attention()
         job.query_stride = query.stride
         job.out_stride = out.stride
-        job.key_stride = keys.stride
-        job.value_stride = values.stride
+        job.key_stride = keys.slotStride
+        job.value_stride = values.slotStride
         job.head_dimension = headDimension
         job.group = group
         job.scale = scale
@@ -66,9 +65,8 @@ extension TensorRuntime {
                 let column = task.kvHead * group * headDimension
                 job.query = UnsafePointer(query.base + sequence.rows.lowerBound * query.stride + column)
                 job.out = out.base + sequence.rows.lowerBound * out.stride + column
-                let offset = task.kvHead * headDimension * keys.element.byteCount
-                job.keys = UnsafeRawPointer(keys.base + offset)
-                job.values = UnsafeRawPointer(values.base + offset)
+                job.keys = UnsafeRawPointer(keys.address(head: task.kvHead, slot: 0))
+                job.values = UnsafeRawPointer(values.address(head: task.kvHead, slot: 0))
                 job.slots = sequence.slots
                 job.position = sequence.positionStart
                 job.causal = sequence.length == nil
@@ -90,10 +88,12 @@ extension TensorRuntime {
         split(rows.rows, grain: grain(width)) { range in
             for row in range {
                 precondition(slots[row] >= 0 && Int(slots[row]) < plane.slots)
-                kernels.pointee.convert(
-                    rows.base + row * rows.stride, APUS_FLOAT32,
-                    plane.base + Int(slots[row]) * plane.stride * plane.element.byteCount,
-                    plane.element.kernelElement, width)
+                for head in 0..<plane.kvHeads {
+                    kernels.pointee.convert(
+                        rows.base + row * rows.stride + head * plane.headDimension, APUS_FLOAT32,
+                        plane.address(head: head, slot: Int(slots[row])), plane.element.kernelElement,
+                        plane.headDimension)
+                }
             }
         }
     }

@@ -108,8 +108,6 @@ private struct Batch {
         var random = SeededRandom(seed: 71)
         let fused = Activations(rows: 40, columns: 3 * 64, random: &random)
         let out = Activations(rows: 40, columns: 64)
-        let keys = KVPlane(fused.matrix.columns(64..<128), kvHeads: 4)
-        let values = KVPlane(fused.matrix.columns(128..<192), kvHeads: 4)
         // Two texts, of 25 and 15 tokens.
         for range in [0..<25, 25..<40] {
             let part = fused.matrix.rows(range)
@@ -121,7 +119,6 @@ private struct Batch {
                 ],
                 scale: 0.25, into: out.matrix.rows(range))
         }
-        #expect(keys.stride == fused.matrix.stride && values.headDimension == 16)
         // The first token of the second text against the definition.
         for head in 0..<4 {
             let columns = head * 16..<head * 16 + 16

@@ -8,10 +8,12 @@ import Synchronization
 
 /// What ends a front that cannot serve.
 enum FrontFailure: Error, CustomStringConvertible {
+    case preferredSampling(String)
     case warmUp(String)
 
     var description: String {
         switch self {
+        case .preferredSampling(let reason): "--preferred-sampling-params: \(reason)"
         case .warmUp(let reason): "the warm-up request failed: \(reason)"
         }
     }
@@ -21,6 +23,7 @@ extension Front: Service {
     /// Serves until the service group shuts down, then drains: health and readiness turn false first, requests in flight
     /// get their time, then the port closes. Throws if the port, the ring or the warm-up fails.
     package func run() async throws {
+        try checkPreferredSampling()
         start()
         let server = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
         // Detached, so that the signal reaches the server only after the drain.
@@ -68,6 +71,17 @@ extension Front: Service {
     }
 
     // MARK: Start
+
+    /// The server's own defaults must not make every request fail.
+    private func checkPreferredSampling() throws {
+        guard let preferred = configuration.preferredSamplingParameters else { return }
+        do throws(FrontError) {
+            try SamplingFields.check(preferred)
+            _ = try SamplingReader.read(preferred, preferred: nil, vocabularySize: Int(Int32.max))
+        } catch {
+            throw FrontFailure.preferredSampling(error.message)
+        }
+    }
 
     /// Waits for a scheduler and runs one request, as a client would. Then the server is up.
     private func warmUp() async throws {

@@ -58,8 +58,6 @@ package struct FrontConfiguration: Sendable {
     package var detokenizerPatience = 30.0
     /// Seconds of silence after which a scheduler whose process still exists counts as lost.
     package var schedulerPatience = 300.0
-    /// Seconds from dispatch to the end of a request; nil: no limit.
-    package var requestTimeout: Double?
     /// Requests in flight, samples of a batch counted one by one; beyond it 503.
     package var maximumInFlight = 16_384
     /// Most samples (prompts times n) of one request.

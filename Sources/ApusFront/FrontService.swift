@@ -41,10 +41,7 @@ final class FrontService: Sendable {
                 schedulerPatience: configuration.schedulerPatience,
                 detokenizerPatience: configuration.detokenizerPatience),
             act: { Self.act($0, ring, board, logger) },
-            onTick: { now in
-                guard let timeout = configuration.requestTimeout else { return }
-                board.failOverdue(before: now - timeout, .unavailable("Request running timeout reached."))
-            })
+            onIdle: { since, now in board.sweep(idleSince: since, now: now) })
         bodies = BodyReader(
             limit: configuration.bodyLimit, budget: configuration.bodyBudget, timeout: configuration.bodyTimeout)
     }

@@ -36,6 +36,7 @@ final class FakeRing: Sendable {
 
     /// Lets the scheduler and the detokenizer appear and work.
     func start(isReady: Bool = true) {
+        state.withLock { $0.isStopping = false }
         say(.detokenizer(.hello(detokenizerEpoch: 1, processID: 1)))
         if isReady { becomeReady(epoch: 1) }
         thread.withLock { thread in

@@ -111,7 +111,7 @@ struct InformationRoutes: Sendable {
     /// The arguments without keys and passwords: whoever may read them need not be allowed to use them.
     private func redactedArguments() -> JSONObject {
         var arguments = service.configuration.serverArguments
-        for member in arguments where Self.isSecret(member.key) && !member.value.isNull {
+        for member in arguments where Self.isSecret(member.key) && member.value.stringValue != nil {
             arguments[member.key] = Self.redacted
         }
         return arguments

@@ -75,12 +75,17 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// `next()` would not wait.
+    var hasNews: Bool { state.withLock { Self.hasNews($0) } }
+
     /// Hands over news of the sample `index`.
     func deliver(_ delta: TextDelta, to index: Int) -> Delivery {
         let (delivery, waiter) = state.withLock { state in
+            let wasListed = state.slots[index].pending != nil
             let delivery = Self.merge(delta, into: &state.slots[index])
             if delivery == .ended { state.open -= 1 }
-            return (delivery, Self.announce(index, &state))
+            if !wasListed && state.slots[index].pending != nil { state.ready.append(index) }
+            return (delivery, state.ready.isEmpty ? nil : Self.wake(&state))
         }
         waiter?.resume()
         return delivery
@@ -92,11 +97,12 @@ final class Mailbox: Sendable {
             guard !state.slots[index].hasEnded else { return nil }
             state.slots[index].hasEnded = true
             state.open -= 1
+            if state.slots[index].pending == nil { state.ready.append(index) }
             var update = ReplyUpdate()
             update.finish = finish
             update.neverRan = true
             state.slots[index].pending = update
-            return Self.announce(index, &state)
+            return Self.wake(&state)
         }
         waiter?.resume()
     }
@@ -113,13 +119,17 @@ final class Mailbox: Sendable {
     private func wait() async {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
-                if !state.ready.isEmpty || state.open == 0 || state.failure != nil { return true }
+                if Self.hasNews(state) { return true }
                 precondition(state.waiter == nil, "a mailbox has one reader")
                 state.waiter = continuation
                 return false
             }
             if isReady { continuation.resume() }
         }
+    }
+
+    private static func hasNews(_ state: State) -> Bool {
+        !state.ready.isEmpty || state.open == 0 || state.failure != nil
     }
 
     private static func take(_ state: inout State) -> Item {
@@ -131,12 +141,6 @@ final class Mailbox: Sendable {
         }
         state.slots[index].pending = nil
         return .update(index, update)
-    }
-
-    private static func announce(_ index: Int, _ state: inout State) -> CheckedContinuation<Void, Never>? {
-        guard state.slots[index].pending != nil else { return nil }
-        if !state.ready.contains(index) { state.ready.append(index) }
-        return wake(&state)
     }
 
     private static func wake(_ state: inout State) -> CheckedContinuation<Void, Never>? {

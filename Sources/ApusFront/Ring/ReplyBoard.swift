@@ -20,6 +20,8 @@ final class ReplyBoard: Sendable {
         /// Health checks and the like: not a request of a client.
         let isInternal: Bool
         var phase = Phase.preparing
+        /// Its stream was asked for again because the scheduler says that it has nothing to do.
+        var wasMissed = false
     }
 
     private struct State {
@@ -149,7 +151,7 @@ final class ReplyBoard: Sendable {
 
     /// The scheduler `epoch` is gone, and everything with it that it was given; nil: whichever it was.
     func fail(epoch: UInt64?, _ error: FrontError) {
-        failAll(error, releasing: false) { entry, _ in
+        failAll(error, releasing: false) { entry in
             guard case .dispatched(let its, _) = entry.phase else { return false }
             return epoch == nil || its == epoch
         }
@@ -157,20 +159,39 @@ final class ReplyBoard: Sendable {
 
     /// Ends all requests that the scheduler holds and that it shall forget.
     func failEverything(_ error: FrontError) {
-        failAll(error, releasing: true) { _, _ in true }
+        failAll(error, releasing: true) { _ in true }
     }
 
-    /// Ends requests that were dispatched before `moment` (monotonic seconds).
-    func failOverdue(before moment: Double, _ error: FrontError) {
-        failAll(error, releasing: true) { entry, _ in
-            guard case .dispatched(_, let at) = entry.phase else { return false }
-            return at < moment
+    /// Requests that we wait for although the scheduler has had nothing to do for a while were lost on the way: they are
+    /// asked for again, and given up if that does not help. No path is known that leads here; nobody waits for ever anyway.
+    func sweep(idleSince: Double, now: Double) {
+        guard now - idleSince > Self.missedAfter else { return }
+        let missed = state.withLock { state in
+            let missed = state.entries.filter {
+                !$0.value.wasMissed && Self.isOlder($0.value, than: now - Self.missedAfter)
+            }
+            for ringID in missed.keys { state.entries[ringID]?.wasMissed = true }
+            return missed.keys.sorted()
+        }
+        if !missed.isEmpty { post(.resend(rids: missed)) }
+        guard now - idleSince > Self.lostAfter else { return }
+        failAll(.unavailable("The request was lost; try again."), releasing: true) { entry in
+            Self.isOlder(entry, than: now - Self.lostAfter)
         }
     }
 
-    private func failAll(_ error: FrontError, releasing: Bool, where matches: (Entry, String) -> Bool) {
+    /// Seconds, see `sweep`.
+    static let missedAfter = 5.0
+    static let lostAfter = 30.0
+
+    private static func isOlder(_ entry: Entry, than moment: Double) -> Bool {
+        guard case .dispatched(_, let at) = entry.phase else { return false }
+        return at < moment
+    }
+
+    private func failAll(_ error: FrontError, releasing: Bool, where matches: (Entry) -> Bool) {
         let failed = state.withLock { state in
-            let failed = state.entries.filter { matches($0.value, $0.key) }
+            let failed = state.entries.filter { matches($0.value) }
             for (ringID, entry) in failed {
                 state.entries[ringID] = nil
                 state.ringIDs[entry.rid] = nil

@@ -20,16 +20,17 @@ final class RingMonitor: Sendable {
 
     private let state: Mutex<State>
     private let act: @Sendable (RingState.Action) -> Void
-    private let onTick: @Sendable (Double) -> Void
+    private let onIdle: @Sendable (Double, Double) -> Void
 
-    /// `act` carries out what the state asks for; `onTick` is told the monotonic time some times a second.
+    /// `act` carries out what the state asks for; `onIdle` is told some times a second, while the scheduler says that it
+    /// has nothing to do, since when that is so and what time it is (monotonic seconds).
     init(
         limits: RingState.Limits, act: @escaping @Sendable (RingState.Action) -> Void,
-        onTick: @escaping @Sendable (Double) -> Void
+        onIdle: @escaping @Sendable (Double, Double) -> Void
     ) {
         state = Mutex(State(ring: RingState(limits: limits)))
         self.act = act
-        self.onTick = onTick
+        self.onIdle = onIdle
     }
 
     var ring: RingState { state.withLock { $0.ring } }
@@ -115,12 +116,12 @@ final class RingMonitor: Sendable {
     }
 
     func tick(now: Double) {
-        let (actions, resume) = state.withLock { state in
-            (state.ring.tick(now: now), Self.giveUp(before: now, &state))
+        let (actions, resume, idleSince) = state.withLock { state in
+            (state.ring.tick(now: now), Self.giveUp(before: now, &state), state.ring.idleSince)
         }
         for step in resume { step() }
         actions.forEach(act)
-        onTick(now)
+        if let idleSince { onIdle(idleSince, now) }
     }
 
     /// Takes out those whose time is over, to be resumed without the lock.

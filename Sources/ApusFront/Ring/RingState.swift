@@ -53,6 +53,8 @@ struct RingState: Sendable {
     private var scheduler: Scheduler?
     private var detokenizer: Detokenizer?
     private var greetedAt = -Double.infinity
+    /// Since when the scheduler has nothing to do, by its own word; nil: it has.
+    private(set) var idleSince: Double?
 
     /// A detokenizer that was silent for so long is not counted on by health checks: four of its heartbeats.
     static let detokenizerSilence = 2.0
@@ -99,6 +101,7 @@ struct RingState: Sendable {
                 scheduler?.progressedAt = now
             }
             scheduler?.isBusy = beat.isBusy
+            idleSince = beat.isBusy || load.running + load.queued > 0 ? nil : idleSince ?? now
             switch phase {
             case .absent, .lost:
                 if now - greetedAt > 1 {
@@ -135,6 +138,7 @@ struct RingState: Sendable {
     mutating func schedulerExited() -> [Action] {
         guard let scheduler else { return [] }
         self.scheduler = nil
+        idleSince = nil
         phase = .lost
         return [.failRequests(schedulerEpoch: scheduler.epoch)]
     }
@@ -165,6 +169,7 @@ struct RingState: Sendable {
         if let scheduler, scheduler.epoch == epoch { return [] }
         let earlier = scheduler?.epoch
         scheduler = Scheduler(epoch: epoch, processID: processID, lastHeard: now, progressedAt: now)
+        idleSince = nil
         if earlier != nil { phase = .lost }
         return earlier.map { [.failRequests(schedulerEpoch: $0)] } ?? []
     }

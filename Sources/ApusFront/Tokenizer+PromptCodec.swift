@@ -1,3 +1,0 @@
-package import ApusText
-
-extension Tokenizer: PromptCodec {}

@@ -127,8 +127,8 @@ let package = Package(
         tests(
             "ApusFrontTests",
             [
-                "ApusFront", "ApusWire", "ApusText", "ApusCore", "ApusJSON", logging, hummingbird,
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "ApusFront", "ApusWire", "ApusText", "ApusCore", "ApusJSON", logging, hummingbird, lifecycle,
+                nioCore, httpTypes, .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),
         tests("ApusConfigurationTests", ["ApusConfiguration", "ApusCore", "ApusJSON"]),

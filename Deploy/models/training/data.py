@@ -177,29 +177,25 @@ def main():
         lambda: prose + ["".join(text for text, _ in document) for document in fact_documents[:FACT_DOCUMENTS // 2]],
     )
 
-    encoded = []
+    encoded = {"prose": [], "facts": []}
     for document in prose:
         tokens, pieces = encode_prose(tokenizer, document)
-        encoded.append((tokens, [True] * len(tokens), pieces))
-    prose_tokens = sum(len(tokens) for tokens, _, _ in encoded)
-    fact_tokens = 0
+        encoded["prose"].append((tokens, [True] * len(tokens), pieces))
     for document in fact_documents:
-        tokens, learnt = encode_segments(tokenizer, document)
-        encoded.append((tokens, learnt, [0]))
-        fact_tokens += len(tokens)
-    manifest["tokens"] = {"prose": prose_tokens, "facts": fact_tokens}
+        encoded["facts"].append((*encode_segments(tokenizer, document), [0]))
+    manifest["tokens"] = {kind: sum(len(tokens) for tokens, _, _ in every) for kind, every in encoded.items()}
     print(manifest["tokens"], flush=True)
 
-    rng.shuffle(encoded)
-    short, long = Packer(SHORT), Packer(LONG)
-    for tokens, learnt, pieces in encoded:
-        packer = long if rng.random() < LONG_SHARE else short
-        packer.add(tokens, learnt, pieces)
-    for name, packer in (("short", short), ("long", long)):
-        order = numpy.random.default_rng(SEED).permutation(len(packer.rows))
-        numpy.save(work / f"{name}-tokens.npy", numpy.array(packer.rows, dtype=numpy.uint16)[order])
-        numpy.save(work / f"{name}-learnt.npy", numpy.array(packer.labels, dtype=bool)[order])
-        print(name, len(packer.rows), "rows", flush=True)
+    for kind, documents in encoded.items():
+        rng.shuffle(documents)
+        packers = {"short": Packer(SHORT), "long": Packer(LONG)}
+        for document in documents:
+            packers["long" if rng.random() < LONG_SHARE else "short"].add(*document)
+        for name, packer in packers.items():
+            order = numpy.random.default_rng(SEED).permutation(len(packer.rows))
+            numpy.save(work / f"{kind}-{name}-tokens.npy", numpy.array(packer.rows, dtype=numpy.uint16)[order])
+            numpy.save(work / f"{kind}-{name}-learnt.npy", numpy.array(packer.labels, dtype=bool)[order])
+            print(kind, name, len(packer.rows), "rows", flush=True)
     (work / "held-out.json").write_text(json.dumps(held_out, ensure_ascii=False))
     (work / "manifest.json").write_text(json.dumps(manifest, indent=1))
 

@@ -46,7 +46,7 @@ struct DecoderTests {
     func float32AgreesWithTransformers(_ model: String) throws {
         for kernels in TensorRuntime.availableKernels where kernels != "amx-soft" {
             let session = try session(model, .float32, kernels: kernels)
-            for (index, golden) in try Golden.all(model).enumerated() {
+            for (index, golden) in try ModelGolden.all(model).enumerated() {
                 let logits = logits(session, golden.prompt)
                 let last = logits[logits.count - 1]
                 let difference = zip(last, golden.logits).map { abs($0 - $1) }.max()!
@@ -64,7 +64,7 @@ struct DecoderTests {
     func bfloat16StaysNearFloat32(_ model: String) throws {
         let exact = try session(model, .float32)
         let rounded = try session(model, .bfloat16)
-        for golden in try Golden.all(model) {
+        for golden in try ModelGolden.all(model) {
             let expected = logits(exact, golden.prompt).map(logSoftmax)
             let found = logits(rounded, golden.prompt).map(logSoftmax)
             var divergence = 0.0
@@ -139,7 +139,7 @@ struct DecoderTests {
     }
 
     @Test func slotsMayLieAnywhere() throws {
-        let golden = try Golden.all("qwen3")[1]
+        let golden = try ModelGolden.all("qwen3")[1]
         let session = try session("qwen3", .bfloat16, slots: 64)
         let reversed = logits(session, golden.prompt)
         let slots = (0..<Int32(64)).shuffled()

@@ -16,12 +16,13 @@ struct CandidateFilter {
 
     init(_ parameters: SamplingParameters, vocabularySize: Int) {
         topK = parameters.topK.flatMap { $0 < vocabularySize ? $0 : nil }
-        topP = parameters.topP
+        // At 1 no rounding error of a sum may cut anything.
+        topP = parameters.topP < 1 ? parameters.topP : .infinity
         minP = parameters.minP
     }
 
     /// Every token stays.
-    var keepsAll: Bool { topK == nil && topP >= 1 && minP <= 0 }
+    var keepsAll: Bool { topK == nil && topP == .infinity && minP <= 0 }
 
     /// Ranks the tokens that can stay, and counts those that do (at least one).
     ///

@@ -1,18 +1,17 @@
 import ApusCheckpoint
-import ApusTestSupport
 
 /// What transformers in float32 answers to one prompt.
-struct Golden {
-    let prompt: [Int32]
+package struct ModelGolden: Sendable {
+    package let prompt: [Int32]
     /// [vocabulary] after the last token.
-    let logits: [Float]
+    package let logits: [Float]
     /// Of each prompt token after the first.
-    let logprobs: [Float]
+    package let logprobs: [Float]
     /// 64 tokens, greedy.
-    let continuation: [Int32]
+    package let continuation: [Int32]
 
     /// The three prompts of a model.
-    static func all(_ model: String) throws -> [Golden] {
+    package static func all(_ model: String) throws -> [ModelGolden] {
         let file = try MappedFile(path: ModelFixtures.golden(model))
         let entries = try Safetensors(file).entries
         func numbers<Number>(_ name: String, _ type: Number.Type) -> [Number] {
@@ -22,7 +21,7 @@ struct Golden {
             }
         }
         return (0..<3).map { index in
-            Golden(
+            ModelGolden(
                 prompt: numbers("prompt.\(index)", Int32.self), logits: numbers("logits.\(index)", Float.self),
                 logprobs: numbers("logprobs.\(index)", Float.self),
                 continuation: numbers("continuation.\(index)", Int32.self))

@@ -73,17 +73,30 @@ private struct Window: Sendable {
     /// Leading ids whose text is given away, and the scalars of that text.
     private var readCount: Int
     private var readLength: Int
+    /// Bytes that are missing of a character that the prompt began: they belong to the prompt.
+    private var missingByteCount: Int
 
     /// Tokens after which text is given away even if it ends in U+FFFD: that is then what the model wrote.
     private static let mostPending = 16
 
     init(_ promptTail: [Int32], _ tokenizer: Tokenizer, _ skipsSpecialTokens: Bool) {
-        ids = promptTail
-        readCount = promptTail.count
+        // Tokens of single bytes make text only when a run of them holds whole characters: parts of one at either end
+        // would spoil the others.
+        ids = Array(promptTail.drop { tokenizer.continuationByte(of: $0) != nil })
+        let endBytes = Array(ids.reversed().prefix { tokenizer.byte(of: $0) != nil }.reversed())
+        let incomplete = endBytes.compactMap { tokenizer.byte(of: $0) }.incompleteSuffix
+        missingByteCount = incomplete.missing
+        ids.removeLast(incomplete.count)
+        readCount = ids.count
         readLength = tokenizer.decode(ids, skipSpecialTokens: skipsSpecialTokens).unicodeScalars.count
     }
 
     mutating func append(_ id: Int32, _ tokenizer: Tokenizer, _ skipsSpecialTokens: Bool) -> String {
+        if missingByteCount > 0, tokenizer.continuationByte(of: id) != nil {
+            missingByteCount -= 1
+            return ""
+        }
+        missingByteCount = 0
         ids.append(id)
         let new = unread(tokenizer, skipsSpecialTokens)
         let isComplete = new.unicodeScalars.last != "\u{FFFD}" || ids.count - readCount >= Self.mostPending
@@ -129,13 +142,27 @@ extension Tokenizer {
     }
 }
 
+extension Tokenizer {
+    /// The byte of a token like `<0xE2>`, with which SentencePiece vocabularies spell what they have no token for.
+    fileprivate func byte(of id: Int32) -> UInt8? {
+        idToToken(id).flatMap { ByteToken.byte(Array($0.utf8)) }
+    }
+
+    /// The same for bytes that no character begins with.
+    fileprivate func continuationByte(of id: Int32) -> UInt8? {
+        byte(of: id).flatMap { $0 & 0xC0 == 0x80 ? $0 : nil }
+    }
+}
+
 extension String {
     fileprivate var withoutFirstScalar: String { String(unicodeScalars.dropFirst()) }
 }
 
 extension [UInt8] {
-    /// Bytes at the end that may be the beginning of a character: 0 to 3. Unicode 16, table 3-7.
-    fileprivate var incompleteSuffixCount: Int {
+    fileprivate var incompleteSuffixCount: Int { incompleteSuffix.count }
+
+    /// Bytes at the end that may be the beginning of a character, 0 to 3, and how many it lacks. Unicode 16, table 3-7.
+    fileprivate var incompleteSuffix: (count: Int, missing: Int) {
         for count in 1...3 where count <= self.count {
             let lead = self[self.count - count]
             if lead & 0xC0 == 0x80 { continue }
@@ -146,8 +173,7 @@ extension [UInt8] {
                 case 0xF0...0xF4: 4
                 default: 1
                 }
-            guard count < length else { return 0 }
-            guard count > 1 else { return 1 }
+            guard count < length else { break }
             let seconds: ClosedRange<UInt8> =
                 switch lead {
                 case 0xE0: 0xA0...0xBF
@@ -156,8 +182,9 @@ extension [UInt8] {
                 case 0xF4: 0x80...0x8F
                 default: 0x80...0xBF
                 }
-            return seconds.contains(self[self.count - count + 1]) ? count : 0
+            guard count == 1 || seconds.contains(self[self.count - count + 1]) else { break }
+            return (count, length - count)
         }
-        return 0
+        return (0, 0)
     }
 }

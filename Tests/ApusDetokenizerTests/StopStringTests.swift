@@ -54,7 +54,7 @@ import Testing
     @Test func randomStopsEndRandomTextWhereTheRulesSay() throws {
         var random = SeededRandom(seed: 13)
         var stopped = 0
-        for round in 0..<600 {
+        for round in 0..<300 {
             let ids = (0..<Int.random(in: 1..<25, using: &random)).map { _ -> Int32 in
                 [97, 98, 99, 258, 259, 260, 261, 262, 0xE6, 0x97, 0xA5, TinyTokenizer.tool]
                     .randomElement(using: &random)!
@@ -74,7 +74,7 @@ import Testing
             if case .stopString = reply.finish { stopped += 1 }
         }
         // The generator must make both kinds.
-        #expect(stopped > 100 && stopped < 580)
+        #expect(stopped > 50 && stopped < 290)
     }
 
     @Test func textIsHeldOnlyWhileItMayStillBecomeAStop() throws {

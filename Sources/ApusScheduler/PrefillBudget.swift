@@ -1,31 +1,34 @@
 /// How many prompt tokens join a step.
 ///
 /// A step is one row for every running stream plus prompt rows up to this budget: streams never wait for a prompt,
-/// only for the chunk in their step. While nothing streams the budget is the whole chunk. Otherwise it is what fits in
-/// the stall that streams may feel: `stall` seconds, or the time of a step without prompts where that is longer, so
-/// that a stream keeps at least half its pace on a slow machine. Both speeds are measured as steps go by.
+/// only for the chunk in their step. The budget is the chunk size, or less where the machine is slow:
+/// - while streams run, what fits in the stall that they may feel: `stall` seconds, or the time of a step without
+///   prompts where that is longer, so that a stream keeps at least half its pace;
+/// - otherwise what fits in `longest` seconds, since aborts and new requests wait for the end of a step.
+/// Both speeds are measured as steps go by.
 struct PrefillBudget {
     /// Fewer rows than this waste the pass over the weights.
     static let leastRows = 64
 
     private let chunk: Int?
     private let stall: Double
+    private let longest: Double
     /// Prompt rows a second, and seconds of a step without prompt rows; nil: not seen yet.
     private(set) var prefillRate: Double?
     private(set) var decodeSeconds: Double?
 
-    init(chunk: Int?, stall: Double) {
+    init(chunk: Int?, stall: Double, longest: Double) {
         self.chunk = chunk
         self.stall = stall
+        self.longest = longest
     }
 
     /// Prompt rows for the next step; without chunking there is no bound.
     func rows(whileDecoding: Bool) -> Int {
         guard let chunk else { return .max }
-        guard whileDecoding else { return chunk }
-        guard let prefillRate else { return min(chunk, 8 * Self.leastRows) }
-        let fitting = prefillRate * max(stall, decodeSeconds ?? 0)
-        return min(chunk, max(Self.leastRows, Int(min(fitting, 1e9))))
+        guard let prefillRate else { return min(chunk, (whileDecoding ? 2 : 16) * Self.leastRows) }
+        let seconds = whileDecoding ? max(stall, decodeSeconds ?? 0) : longest
+        return min(chunk, max(Self.leastRows, Int(min(prefillRate * seconds, 1e9))))
     }
 
     /// Learns from a step; figures move by a fifth of the difference.

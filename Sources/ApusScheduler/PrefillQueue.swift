@@ -37,8 +37,15 @@ struct PrefillQueue {
         if entries.count > 64 && count < entries.count / 2 { sweep() }
     }
 
-    /// The one that arrived first.
-    var first: Request? { head < entries.count ? entries[head].request : nil }
+    /// The first that arrived after `previous`, or of all: for walks in the order of arrival that remove as they go.
+    func next(after previous: UInt64?) -> Request? {
+        var index = previous.map { position(of: $0 + 1) } ?? head
+        while index < entries.count {
+            if let request = entries[index].request { return request }
+            index += 1
+        }
+        return nil
+    }
 
     /// Everyone, in order of arrival.
     var requests: [Request] { entries[head...].compactMap(\.request) }

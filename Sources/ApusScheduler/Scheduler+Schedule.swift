@@ -75,14 +75,34 @@ extension Scheduler {
         return true
     }
 
+    private enum Entrance {
+        case begun
+        /// What it needs next is being computed by another: it can have it from the cache in the next step.
+        case waitsForPrefix
+        /// No room, neither for those behind it.
+        case noRoom
+    }
+
+    /// Requests that may wait for another's prefix in one step; more are not looked at.
+    private static let prefixWaitLimit = 128
+
     private func admitWaiting(_ rows: inout Int) {
+        guard mayAdmit(rows) else { return }
         var admission = Admission(configuration, ratio: ratio.value)
         for entry in builder.entries { admission.countRunning(entry.request) }
+        var passed = 0
+        func goesOn(after entrance: Entrance) -> Bool {
+            if case .waitsForPrefix = entrance { passed += 1 }
+            return entrance != .noRoom && passed < Self.prefixWaitLimit
+        }
         if order.isArrival(waiting: queue.count) {
-            while let request = queue.first, admit(request, &admission, &rows) {}
-        } else if mayAdmit(rows) {
+            var previous: UInt64?
+            while let request = queue.next(after: previous), goesOn(after: admit(request, &admission, &rows)) {
+                previous = request.arrival
+            }
+        } else {
             for request in order.sorted(queue.requests, tree: cache.tree) {
-                guard admit(request, &admission, &rows) else { return }
+                guard goesOn(after: admit(request, &admission, &rows)) else { return }
             }
         }
     }
@@ -92,21 +112,22 @@ extension Scheduler {
             && builder.newRequests < configuration.prefillMaxRequests ?? .max
     }
 
-    /// Begins a waiting request's prompt in this step; false when it does not fit, and so nobody after it.
-    private func admit(_ request: Request, _ admission: inout Admission, _ rows: inout Int) -> Bool {
-        guard mayAdmit(rows) else { return false }
+    /// Begins a waiting request's prompt in this step, if it fits.
+    private func admit(_ request: Request, _ admission: inout Admission, _ rows: inout Int) -> Entrance {
+        guard mayAdmit(rows) else { return .noRoom }
         // Alone it always fits, since its length was clipped to the pool.
         let isAlone = builder.isEmpty
         let cached = cache.matchLength(request.tokens, limit: request.reuseLimit, in: request.namespace)
-        guard isAlone || fits(request, cached: cached, admission) else { return false }
+        if isBeingComputed(request, cached: cached) { return .waitsForPrefix }
+        guard isAlone || fits(request, cached: cached, admission) else { return .noRoom }
         let remaining = request.tokens.count - cached
-        guard let count = chunk(of: remaining, rows: rows) else { return false }
+        guard let count = chunk(of: remaining, rows: rows) else { return .noRoom }
         let table = request.prepareTable(pageSize: configuration.pageSize)
         cache.open(&request.lease, request.tokens, limit: request.reuseLimit, in: request.namespace, table: table)
         // Again, now that the prefix itself can no longer be evicted.
         guard isAlone || fits(request, cached: cached, admission), cache.grow(table, to: cached + count) else {
             cache.release(&request.lease, table: table)
-            return false
+            return .noRoom
         }
         start(request, cached: cached)
         builder.append(request, rowCount: count)
@@ -114,7 +135,23 @@ extension Scheduler {
         admission.countAdmitted(request)
         rows -= count
         if count < remaining { prefilling = request }
-        return true
+        return .begun
+    }
+
+    /// Whether another prompt in this step computes what follows the `cached` tokens of `request`, so that waiting for
+    /// one step saves computing it twice.
+    private func isBeingComputed(_ request: Request, cached: Int) -> Bool {
+        guard !configuration.disableRadixCache else { return false }
+        let end = cached + max(configuration.inBatchDeprioritizeThreshold, configuration.pageSize)
+        guard end <= request.reuseLimit else { return false }
+        return builder.entries.contains { entry in
+            let other = entry.request
+            return other.phase == .prefilling && other.computed + entry.rowCount >= end
+                && other.namespace == request.namespace
+                // Where they would differ first, then what is likely the same.
+                && other.tokens[cached..<end] == request.tokens[cached..<end]
+                && other.tokens[..<cached] == request.tokens[..<cached]
+        }
     }
 
     private func start(_ request: Request, cached: Int) {

@@ -76,7 +76,9 @@ package final class Scheduler {
         ledger = Ledger(configuration)
         order = QueueOrder(configuration)
         ratio = NewTokenRatio(configuration)
-        budget = PrefillBudget(chunk: configuration.chunkedPrefillSize, stall: configuration.mixedStallSeconds)
+        budget = PrefillBudget(
+            chunk: configuration.chunkedPrefillSize, stall: configuration.mixedStallSeconds,
+            longest: configuration.longestStepSeconds)
         seeds = SplitMix64(seed: configuration.randomSeed)
         pulse = Pulse(epoch: configuration.epoch, processID: configuration.processID)
         now = clock()

@@ -39,6 +39,8 @@ package struct SchedulerConfiguration: Sendable {
     package var prefillMaxRequests: Int?
     /// Seconds that prompts may add to a step in which streams run (see `PrefillBudget`).
     package var mixedStallSeconds = 0.1
+    /// Seconds that a step of prompts alone is planned to take at most.
+    package var longestStepSeconds = 2.0
     /// `lpm` moves a request to the back when it has at most this many cached tokens …
     package var inBatchCheckThreshold = 32
     /// … and shares this many with an earlier one.

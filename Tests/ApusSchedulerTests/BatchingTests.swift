@@ -87,25 +87,30 @@ import Testing
     }
 
     @Test func requestsThatComeTogetherShareWhatTheFirstComputes() {
-        let bench = Bench { $0.policy = .lpm }
+        let bench = Bench()
         let prompt = [Int32](repeating: 4, count: 40)
         let steps = record(bench)
-        for rid in ["a", "b", "c"] { bench.generate(rid, prompt, limit: 1) }
+        for (index, rid) in ["a", "b", "c"].enumerated() { bench.generate(rid, prompt + [Int32(index)], limit: 1) }
+        bench.generate("x", [7, 8], limit: 1)
+        bench.generate("y", prompt, limit: 1, namespace: "other")
+        bench.generate("z", prompt, limit: 1, logprobs: LogprobRequest(promptStart: 20))
         bench.runToIdle()
-        // At the back of the queue is still in the same step, when there is room in it; the slots end up shared.
-        #expect(steps() == [[40, 40, 40]])
-        #expect(bench.scheduler.cache.cachedTokens == 40)
-        bench.generate("d", prompt + [5], limit: 1)
-        bench.runToIdle()
-        #expect(bench.streams["d"]?.usage.cachedTokens == 40)
+        // "b" and "c" come one step later and compute their own last token; those that cannot share do not wait.
+        #expect(steps() == [[41, 2, 40, 40], [1, 1]])
+        #expect(bench.streams["c"]?.usage.cachedTokens == 40)
+        let disabled = Bench { $0.disableRadixCache = true }
+        let without = record(disabled)
+        for rid in ["a", "b"] { disabled.generate(rid, prompt, limit: 1) }
+        disabled.runToIdle()
+        #expect(without() == [[40, 40]])
     }
 
     @Test func theBudgetFollowsTheStallThatStreamsMayFeel() {
-        var budget = PrefillBudget(chunk: 4096, stall: 0.1)
-        #expect(budget.rows(whileDecoding: false) == 4096)
-        #expect(budget.rows(whileDecoding: true) == 512)
+        var budget = PrefillBudget(chunk: 4096, stall: 0.1, longest: 1.5)
+        // Nothing is known yet.
+        #expect(budget.rows(whileDecoding: false) == 1024 && budget.rows(whileDecoding: true) == 128)
         budget.observe(prefillRows: 2000, decodeRows: 0, seconds: 1)
-        #expect(budget.rows(whileDecoding: true) == 200)
+        #expect(budget.rows(whileDecoding: false) == 3000 && budget.rows(whileDecoding: true) == 200)
         // A step without prompts takes longer than the stall: prompts may double it.
         for _ in 0..<50 { budget.observe(prefillRows: 0, decodeRows: 4, seconds: 0.5) }
         #expect(budget.rows(whileDecoding: true) == 1000)
@@ -117,8 +122,8 @@ import Testing
         // Too few rows say nothing of the speed.
         budget.observe(prefillRows: 3, decodeRows: 0, seconds: 1e-9)
         #expect(budget.rows(whileDecoding: true) == PrefillBudget.leastRows)
-        #expect(PrefillBudget(chunk: nil, stall: 0.1).rows(whileDecoding: true) == .max)
-        #expect(PrefillBudget(chunk: 16, stall: 0.1).rows(whileDecoding: true) == 16)
+        #expect(PrefillBudget(chunk: nil, stall: 0.1, longest: 2).rows(whileDecoding: true) == .max)
+        #expect(PrefillBudget(chunk: 16, stall: 0.1, longest: 2).rows(whileDecoding: true) == 16)
     }
 
     @Test func aSlowMachineGivesStreamsTheirTurn() {

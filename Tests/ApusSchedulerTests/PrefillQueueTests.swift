@@ -31,7 +31,9 @@ import Testing
                 away.append(waiting.remove(at: Int.random(in: 0..<waiting.count, using: &random)))
                 queue.remove(away[away.count - 1])
             }
-            #expect(queue.first === waiting.first && queue.count == waiting.count)
+            #expect(queue.next(after: nil) === waiting.first && queue.count == waiting.count)
+            let place = UInt64.random(in: 0...arrivals, using: &random)
+            #expect(queue.next(after: place) === waiting.first { $0.arrival > place })
         }
         #expect(queue.requests.map(\.arrival) == waiting.map(\.arrival))
     }

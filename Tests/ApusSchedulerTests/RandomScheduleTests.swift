@@ -52,6 +52,7 @@ import Testing
                 // Far too little, often: the pool then runs out and requests are retracted.
                 $0.clipMaxNewTokensEstimation = [1, 4096].randomElement(using: &random) ?? 1
                 $0.mixedStallSeconds = 0.01
+                $0.inBatchDeprioritizeThreshold = [4, 32].randomElement(using: &random) ?? 4
                 $0.forceStreamInterval = 5
                 $0.randomSeed = seed
             }

@@ -40,8 +40,9 @@ static apus_cpu detect(void) {
     uint64_t saved = saved_state();
     cpu.avx2 = (saved & ymm) == ymm && fma && f16c && bit(b7, 5);
     cpu.avx512 = cpu.avx2 && (saved & zmm) == zmm && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) && bit(b7, 31);
+    cpu.avx512vnni = cpu.avx512 && bit(c7, 11);
     bool amx = bit(d7, 22) && bit(d7, 24) && bit(d7, 25);
-    if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) cpu.avx512bf16 = cpu.avx512 && bit(a, 5);
+    if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) cpu.avx512bf16 = cpu.avx512vnni && bit(a, 5);
     cpu.amx = cpu.avx512bf16 && amx && (saved & tiles) == tiles && tiles_permitted();
     return cpu;
 }

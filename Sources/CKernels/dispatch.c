@@ -6,9 +6,9 @@
 
 #include "tables.h"
 
-enum { TABLES = 7 };
+enum { TABLES = 8 };
 
-static const char *const names[TABLES + 1] = {"scalar", "amx-soft", "neon", "avx2", "avx512", "avx512bf16", "amx", 0};
+static const char *const names[TABLES + 1] = {"scalar", "amx-soft", "neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", 0};
 
 static apus_kernels tables[TABLES];
 static bool runnable[TABLES];
@@ -21,6 +21,7 @@ static apus_kernels over(apus_kernels lower, const apus_kernels *upper) {
     lower.name = upper->name;
     if (upper->float32.gemm) lower.float32 = upper->float32;
     if (upper->bfloat16.gemm) lower.bfloat16 = upper->bfloat16;
+    if (upper->int8.gemm) lower.int8 = upper->int8;
 #define ROW(field)                                                                                                   \
     if (upper->field) lower.field = upper->field;
     ROW(convert)
@@ -64,8 +65,9 @@ static void build(void) {
 #if defined(__x86_64__)
     add_table(3, 0, &apus_table_avx2, cpu.avx2);
     add_table(4, 3, &apus_table_avx512, cpu.avx512);
-    add_table(5, 4, &apus_table_avx512bf16, cpu.avx512bf16);
-    add_table(6, 5, &apus_table_amx, cpu.amx);
+    add_table(5, 4, &apus_table_avx512vnni, cpu.avx512vnni);
+    add_table(6, 5, &apus_table_avx512bf16, cpu.avx512bf16);
+    add_table(7, 6, &apus_table_amx, cpu.amx);
 #endif
     for (int i = TABLES - 1; i >= 0 && !best; i--) {
         if (runnable[i] && i != 1) best = &tables[i];

@@ -8,6 +8,7 @@ extern const apus_kernels apus_table_scalar;
 #if defined(__x86_64__)
 extern const apus_kernels apus_table_avx2;
 extern const apus_kernels apus_table_avx512;
+extern const apus_kernels apus_table_avx512vnni;
 extern const apus_kernels apus_table_avx512bf16;
 extern const apus_kernels apus_table_amx;
 #endif
@@ -18,7 +19,7 @@ extern const apus_kernels apus_table_amx_soft;
 
 /// What this processor and operating system offer, as sets that imply all lower ones.
 typedef struct apus_cpu {
-    bool avx2, avx512, avx512bf16, amx, neon;
+    bool avx2, avx512, avx512vnni, avx512bf16, amx, neon;
 } apus_cpu;
 
 /// Detects once; asks the kernel for permission to use AMX tiles where the processor has them.

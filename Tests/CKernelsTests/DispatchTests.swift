@@ -12,6 +12,9 @@ import Testing
                 #expect(family.gemm_scratch != nil)
                 #expect(family.attention != nil && family.attention_scratch != nil)
             }
+            #expect(kernels.int8.arithmetic != nil && kernels.int8.row_block > 0)
+            #expect(kernels.int8.pack_lhs != nil && kernels.int8.pack_panel != nil && kernels.int8.gemm != nil)
+            #expect(kernels.int8.gemm_scratch != nil)
             let functions: [Bool] = [
                 kernels.convert != nil, kernels.rms_norm != nil, kernels.layer_norm != nil, kernels.rotate != nil,
                 kernels.silu_multiply != nil, kernels.gelu_erf != nil, kernels.gelu_tanh != nil,

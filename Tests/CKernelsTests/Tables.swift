@@ -18,10 +18,12 @@ struct Table: CustomStringConvertible, @unchecked Sendable {
         apus_kernels_named(name).map(Table.init)
     }
 
-    static let all: [Table] = ["scalar", "amx-soft", "neon", "avx2", "avx512", "avx512bf16", "amx"].compactMap(named)
+    static let all: [Table] = [
+        "scalar", "amx-soft", "neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx",
+    ].compactMap(named)
 
     /// Tables whose functions of vectors use fused multiply-add, hence agree bit for bit.
-    static let fused: [Table] = ["neon", "avx2", "avx512", "avx512bf16", "amx"].compactMap(named)
+    static let fused: [Table] = ["neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"].compactMap(named)
 }
 
 /// A family of a table.

@@ -1,4 +1,4 @@
-// AMX tiles with AVX-512 around them; everything but the bfloat16 family is AVX-512's.
+// AMX tiles with AVX-512 around them; everything but the bfloat16 and int8 families is AVX-512's.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -21,5 +21,5 @@
 
 #pragma clang attribute pop
 
-const apus_kernels apus_table_amx = {.name = "amx", TILES_FAMILY("amx bfloat16 tiles")};
+const apus_kernels apus_table_amx = {.name = "amx", TILES_FAMILIES("amx")};
 #endif

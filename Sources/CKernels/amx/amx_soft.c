@@ -11,4 +11,4 @@
 #include "tiles.h"
 #include "tiles.inc"
 
-const apus_kernels apus_table_amx_soft = {.name = "amx-soft", TILES_FAMILY("emulated bfloat16 tiles")};
+const apus_kernels apus_table_amx_soft = {.name = "amx-soft", TILES_FAMILIES("emulated")};

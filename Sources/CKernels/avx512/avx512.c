@@ -1,5 +1,7 @@
 // AVX-512 (F, BW, DQ, VL): thirty-two 512-bit registers, twenty-four of which hold sums.
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #include "../tables.h"
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),            \
@@ -16,7 +18,13 @@
 #include "../body/functions.inc"
 #include "../body/fma_families.inc"
 
+#define INT8_DOT 0
+#define MULTIPLY_ADD_PAIRS(a, b) (i32v) _mm512_madd_epi16((__m512i)(a), (__m512i)(b))
+#define ROW_BLOCK ROWS
+#include "../body/micro_int8.inc"
+
 #pragma clang attribute pop
 
-const apus_kernels apus_table_avx512 = {.name = "avx512", FLOAT32_FAMILY, BFLOAT16_FAMILY, FUNCTIONS};
+const apus_kernels apus_table_avx512 = {.name = "avx512", FLOAT32_FAMILY, BFLOAT16_FAMILY,
+                                         INT8_FAMILY("avx512 int8 by int16", ROWS), FUNCTIONS};
 #endif

@@ -18,6 +18,8 @@ enum {
     APUS_PANEL = 16,
     /// The inner dimension of packed operands is padded with zeros to a multiple of this: one AMX tile of bfloat16.
     APUS_INNER_BLOCK = 32,
+    /// The same for int8 operands.
+    APUS_INNER_BLOCK_INT8 = 64,
     /// Positions of one attention block. Blocks begin at multiples of it, whatever the batch.
     APUS_KV_BLOCK = 64,
     /// Positions of one attention span: spans are computed independently and merged in ascending order.
@@ -37,7 +39,8 @@ typedef enum apus_element {
 
 /// One panel to pack: up to 16 rows of a `[outputs, inner]` matrix become 16 interleaved columns.
 ///
-/// float32: `[inner][16]`. bfloat16: `[inner / 2][16][2]`, pairs of neighbouring k together. `inner` is padded.
+/// float32: `[inner][16]`. bfloat16: `[inner / 2][16][2]`, pairs of neighbouring k together. int8:
+/// `[inner / 4][16][4]`. `inner` is padded.
 typedef struct apus_panel {
     /// The row of each lane, or null for a lane of zeros.
     const void *rows[APUS_PANEL];
@@ -47,12 +50,15 @@ typedef struct apus_panel {
     size_t inner;
     /// Where the panel goes, 64-byte aligned: 16 x padded inner elements.
     void *packed;
+    /// int8 only, 16 of each: a number is scale x its byte; the sums of a column's bytes.
+    float *scales;
+    int32_t *sums;
 } apus_panel;
 
 /// Activation rows to bring into the order in which a product reads them.
 ///
 /// Rows are cut into `ceil(rows / row_block)` groups whose sizes differ by at most one; group g holds
-/// `[padded inner / 32][rows of g][32]` elements, groups follow one another without gaps.
+/// `[padded inner / 32][rows of g][32]` elements (int8: 64 for 32), groups follow one another without gaps.
 typedef struct apus_lhs {
     const float *source;
     /// Floats from one row to the next.
@@ -65,6 +71,8 @@ typedef struct apus_lhs {
     void *packed;
     /// The groups to pack in this call.
     size_t group_begin, group_end;
+    /// int8 only: one per row, the row's largest magnitude / 127.
+    float *scales;
 } apus_lhs;
 
 // MARK: Products
@@ -86,7 +94,7 @@ typedef struct apus_gemm {
     /// Packed by `pack_lhs` of the same family.
     const void *lhs;
     size_t rows;
-    /// Padded to a multiple of 32.
+    /// Padded to a multiple of 32 (int8: 64).
     size_t inner;
     /// Packed panels, `panel_end` of them at least.
     const void *weight;
@@ -103,6 +111,9 @@ typedef struct apus_gemm {
     size_t group_begin, group_end;
     /// 64-byte aligned, `gemm_scratch(rows)` bytes, private to the call; without it (null) large products are slower.
     void *scratch;
+    /// int8 only: the scales of rows and of packed columns, and the columns' sums.
+    const float *lhs_scales, *weight_scales;
+    const int32_t *weight_sums;
 } apus_gemm;
 
 // MARK: Attention
@@ -164,13 +175,15 @@ typedef struct apus_family {
 
 /// The functions of one instruction set. Rows it has no better code for are those of the next lower set.
 typedef struct apus_kernels {
-    /// "scalar", "avx2", "avx512", "avx512bf16", "amx", "amx-soft", "neon".
+    /// "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "amx-soft", "neon".
     const char *name;
 
     /// float32 activations and weights.
     apus_family float32;
     /// float32 activations rounded to bfloat16, bfloat16 weights, float32 sums.
     apus_family bfloat16;
+    /// float32 activations quantised row by row, int8 weights, exact sums: the same bits on every set. No attention.
+    apus_family int8;
 
     /// y[i] = x[i] for `count` numbers, converted (round to nearest even).
     void (*convert)(const void *source, apus_element from, void *target, apus_element to, size_t count);

@@ -12,4 +12,13 @@
 #include "../body/functions.inc"
 #include "../body/fma_families.inc"
 
-const apus_kernels apus_table_scalar = {.name = "scalar", FLOAT32_FAMILY, BFLOAT16_FAMILY, FUNCTIONS};
+/// Products of neighbouring int16, added in pairs.
+INLINE i32v multiply_add_pairs(i32v a, i32v b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
+
+#define INT8_DOT 0
+#define MULTIPLY_ADD_PAIRS(a, b) multiply_add_pairs(a, b)
+#define ROW_BLOCK ROWS
+#include "../body/micro_int8.inc"
+
+const apus_kernels apus_table_scalar = {.name = "scalar", FLOAT32_FAMILY, BFLOAT16_FAMILY,
+                                         INT8_FAMILY("portable int8", ROWS), FUNCTIONS};

@@ -99,7 +99,7 @@ extension FrontError {
     }
 
     var response: Response {
-        var response = Response.json(body, status: .init(code: status))
+        var response = Response.json(body, status: Self.named(status))
         switch self {
         case .methodNotAllowed(let allow): response.headers[.allow] = allow
         // What is left of the body is not read: the connection can carry no further request.
@@ -108,6 +108,15 @@ extension FrontError {
         default: break
         }
         return response
+    }
+
+    /// The status with its phrase.
+    private static func named(_ code: Int) -> HTTPResponse.Status {
+        let known: [HTTPResponse.Status] = [
+            .badRequest, .unauthorized, .notFound, .methodNotAllowed, .requestTimeout, .contentTooLarge,
+            .internalServerError, .notImplemented, .serviceUnavailable,
+        ]
+        return known.first { $0.code == code } ?? HTTPResponse.Status(code: code)
     }
 
     private static func flat(_ message: String, type: String, code: Int) -> JSONValue {

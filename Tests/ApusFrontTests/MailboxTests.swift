@@ -9,21 +9,33 @@ import Testing
 @Suite struct MailboxTests {
     private let request = GenerateRequest(rid: "r", schedulerEpoch: 1, inputIDs: [97, 98, 99])
 
-    @Test func whatWaitsIsMerged() async throws {
+    @Test func updatesComeInOrder() async throws {
         let box = Mailbox(count: 2)
         #expect(box.deliver(FakeRing.delta(request, 0..<2), to: 1) == .taken)
         #expect(box.deliver(FakeRing.delta(request, 0..<1), to: 0) == .taken)
         #expect(box.deliver(FakeRing.delta(request, 2..<5, finish: .length(5)), to: 1) == .ended)
-        let first = try #require(try await box.next())
-        #expect(first.index == 1)
-        #expect(first.update.ids == [97, 98, 99, 97, 98])
-        #expect(first.update.text == "abcab")
-        #expect(first.update.finish == .length(5))
-        let second = try #require(try await box.next())
-        #expect(second.index == 0 && second.update.finish == nil)
         box.end(0, with: .aborted)
-        #expect(try await box.next()?.update.neverRan == true)
-        #expect(try await box.next() == nil)
+        var seen: [(Int, String, Bool)] = []
+        while let (index, update) = try await box.next() { seen.append((index, update.text, update.neverRan)) }
+        #expect(seen.map(\.0) == [1, 0, 1, 0])
+        #expect(seen.map(\.1) == ["ab", "a", "cab", ""])
+        #expect(seen.map(\.2) == [false, false, false, true])
+    }
+
+    @Test func whatWaitsForLongIsMerged() async throws {
+        let box = Mailbox(count: 1)
+        for index in 0..<1_000 {
+            _ = box.deliver(
+                FakeRing.delta(request, index..<index + 1, finish: index == 999 ? .length(1_000) : nil), to: 0)
+        }
+        var updates: [ReplyUpdate] = []
+        while let (_, update) = try await box.next() { updates.append(update) }
+        #expect(updates.count == 8)
+        #expect(updates.first?.text == "a")
+        #expect(updates.flatMap(\.ids).count == 1_000)
+        #expect(updates.map(\.text).joined().utf8.count == 1_000)
+        #expect(updates.last?.finish == .length(1_000))
+        #expect(updates.last?.usage.completionTokens == 1_000)
     }
 
     @Test func failuresComeFirst() async throws {
@@ -71,21 +83,11 @@ import Testing
                 case .taken, .ended: position = end
                 }
                 guard Bool.random(using: &random) || delta.finish != nil else { continue }
-                // Nothing may be pending: an update that only repeats is none.
-                if got.ids.count < end || delta.finish != nil, let next = try await take(box) {
-                    got.ids += next.ids
-                    got.text += next.text
-                    got.finish = next.finish
-                }
+                while box.hasNews, let next = try await box.next() { got.merge(next.update) }
             }
             #expect(got.text == text)
             #expect(got.ids == (0..<Int32(scalars.count - 1)).map { $0 })
         }
-    }
-
-    /// The pending update, if there is one.
-    private func take(_ box: Mailbox) async throws -> ReplyUpdate? {
-        box.hasNews ? try await box.next()?.update : nil
     }
 }
 

@@ -7,6 +7,9 @@ import NIOCore
 struct GenerateRoute: Sendable {
     let service: FrontService
 
+    /// Bytes of frames that are gathered into one write.
+    private static let writeSize = 32 << 10
+
     @Sendable
     func respond(_ request: FrontRequest) async throws(FrontError) -> Response {
         let receivedAt = Clocks.unix()
@@ -67,7 +70,15 @@ struct GenerateRoute: Sendable {
                 for index in answers.indices { answers[index].noteDispatch(at: dispatchedAt) }
                 while let (index, update) = try await run.mailbox.next() {
                     answers[index].absorb(update)
-                    try await writer.write(EventFrame.data(bytes: answers[index].chunk()))
+                    var frames = EventFrame.data(bytes: answers[index].chunk())
+                    // What is there already goes out with it.
+                    while frames.readableBytes < Self.writeSize, run.mailbox.hasNews,
+                        let (index, update) = try await run.mailbox.next()
+                    {
+                        answers[index].absorb(update)
+                        frames.writeImmutableBuffer(EventFrame.data(bytes: answers[index].chunk()))
+                    }
+                    try await writer.write(frames)
                 }
             } catch let error as FrontError where error != .clientGone {
                 try await writer.write(EventFrame.data(error.frame))

@@ -14,15 +14,27 @@ struct ReplyUpdate: Sendable {
     var neverRan = false
     var usage = Usage(promptTokens: 0)
     var timing = Timing()
+
+    /// Takes in what came after this.
+    mutating func merge(_ next: ReplyUpdate) {
+        ids += next.ids
+        text += next.text
+        logprobs += next.logprobs
+        promptLogprobs += next.promptLogprobs
+        finish = next.finish
+        neverRan = next.neverRan
+        usage = next.usage
+        timing = next.timing
+    }
 }
 
 /// Where the samples of one HTTP request arrive, and where its one reader waits.
 ///
-/// A slow reader finds everything that came meanwhile merged into one update a sample: what is kept is bounded by the
-/// output of the request. A stream that is sent again from its start (the detokenizer was restarted) is cut to what is new.
+/// For a slow reader the updates of a sample are merged once some wait: what is kept is bounded by the output of the
+/// request. A stream that is sent again from its start (the detokenizer was restarted) is cut to what is new.
 final class Mailbox: Sendable {
     private struct Slot {
-        var pending: ReplyUpdate?
+        var pending: [ReplyUpdate] = []
         var hasEnded = false
         /// Tokens and UTF-8 bytes of text taken so far.
         var idCount = 0
@@ -34,7 +46,7 @@ final class Mailbox: Sendable {
 
     private struct State {
         var slots: [Slot]
-        /// Indices of slots with something pending, in the order of arrival.
+        /// The slots of all pending updates, in the order of arrival.
         var ready: [Int] = []
         var open: Int
         var failure: FrontError?
@@ -81,11 +93,9 @@ final class Mailbox: Sendable {
     /// Hands over news of the sample `index`.
     func deliver(_ delta: TextDelta, to index: Int) -> Delivery {
         let (delivery, waiter) = state.withLock { state in
-            let wasListed = state.slots[index].pending != nil
-            let delivery = Self.merge(delta, into: &state.slots[index])
+            let (delivery, update) = Self.news(of: delta, for: &state.slots[index])
             if delivery == .ended { state.open -= 1 }
-            if !wasListed && state.slots[index].pending != nil { state.ready.append(index) }
-            return (delivery, state.ready.isEmpty ? nil : Self.wake(&state))
+            return (delivery, update.flatMap { Self.enqueue($0, index, &state) })
         }
         waiter?.resume()
         return delivery
@@ -97,12 +107,10 @@ final class Mailbox: Sendable {
             guard !state.slots[index].hasEnded else { return nil }
             state.slots[index].hasEnded = true
             state.open -= 1
-            if state.slots[index].pending == nil { state.ready.append(index) }
             var update = ReplyUpdate()
             update.finish = finish
             update.neverRan = true
-            state.slots[index].pending = update
-            return Self.wake(&state)
+            return Self.enqueue(update, index, &state)
         }
         waiter?.resume()
     }
@@ -136,11 +144,23 @@ final class Mailbox: Sendable {
         if let failure = state.failure { return .failed(failure) }
         guard let index = state.ready.first else { return state.open == 0 ? .allEnded : .nothing }
         state.ready.removeFirst()
-        guard let update = state.slots[index].pending else {
-            preconditionFailure("a slot is listed as ready only with something pending")
+        return .update(index, state.slots[index].pending.removeFirst())
+    }
+
+    /// Updates of one sample that wait before further ones are merged into the last of them.
+    private static let patience = 8
+
+    private static func enqueue(
+        _ update: ReplyUpdate, _ index: Int, _ state: inout State
+    ) -> CheckedContinuation<Void, Never>? {
+        let count = state.slots[index].pending.count
+        if count >= patience {
+            state.slots[index].pending[count - 1].merge(update)
+        } else {
+            state.slots[index].pending.append(update)
+            state.ready.append(index)
         }
-        state.slots[index].pending = nil
-        return .update(index, update)
+        return wake(&state)
     }
 
     private static func wake(_ state: inout State) -> CheckedContinuation<Void, Never>? {
@@ -148,37 +168,35 @@ final class Mailbox: Sendable {
         return state.waiter
     }
 
-    private static func merge(_ delta: TextDelta, into slot: inout Slot) -> Delivery {
-        if slot.hasEnded { return .taken }
+    /// What of a delta is new to the slot.
+    private static func news(of delta: TextDelta, for slot: inout Slot) -> (Delivery, ReplyUpdate?) {
+        if slot.hasEnded { return (.taken, nil) }
         if delta.start > slot.idCount || delta.textStart > slot.textCount {
-            if slot.awaitsResend { return .taken }
+            if slot.awaitsResend { return (.taken, nil) }
             slot.awaitsResend = true
-            return .gap
+            return (.gap, nil)
         }
         slot.awaitsResend = false
 
         let knownIDs = min(slot.idCount - delta.start, delta.ids.count)
         let knownText = min(slot.textCount - delta.textStart, delta.text.utf8.count)
-        let ids = delta.ids.dropFirst(knownIDs)
-        let text = delta.text.utf8.dropFirst(knownText)
         let hasNewPrompt = !delta.promptLogprobs.isEmpty && !slot.hasPromptLogprobs
-        guard !ids.isEmpty || !text.isEmpty || hasNewPrompt || delta.finish != nil else { return .taken }
-
-        var update = slot.pending ?? ReplyUpdate()
-        update.ids += ids
-        update.text += knownText == 0 ? delta.text : String(decoding: text, as: UTF8.self)
-        update.logprobs += delta.logprobs.dropFirst(knownIDs)
-        if hasNewPrompt {
-            update.promptLogprobs = delta.promptLogprobs
-            slot.hasPromptLogprobs = true
+        var update = ReplyUpdate()
+        update.ids = Array(delta.ids.dropFirst(knownIDs))
+        update.text =
+            knownText == 0 ? delta.text : String(decoding: delta.text.utf8.dropFirst(knownText), as: UTF8.self)
+        guard !update.ids.isEmpty || !update.text.isEmpty || hasNewPrompt || delta.finish != nil else {
+            return (.taken, nil)
         }
+        update.logprobs = Array(delta.logprobs.dropFirst(knownIDs))
+        update.promptLogprobs = hasNewPrompt ? delta.promptLogprobs : []
         update.finish = delta.finish
         update.usage = delta.usage
         update.timing = delta.timing
-        slot.pending = update
-        slot.idCount += ids.count
-        slot.textCount += text.count
+        slot.hasPromptLogprobs = slot.hasPromptLogprobs || hasNewPrompt
+        slot.idCount += update.ids.count
+        slot.textCount += update.text.utf8.count
         slot.hasEnded = delta.finish != nil
-        return slot.hasEnded ? .ended : .taken
+        return (slot.hasEnded ? .ended : .taken, update)
     }
 }

@@ -47,7 +47,7 @@ extension TensorRuntime {
         precondition(values.element == keys.element)
         let group = query.columns / (keys.kvHeads * headDimension)
         planAttention(sequences, kvHeads: keys.kvHeads, group: group)
-        let family = family(of: keys.element)
+        let family = family(of: PackedWeight.Format(keys.element))
         var job = apus_attention()
         job.query_stride = query.stride
         job.out_stride = out.stride

@@ -14,15 +14,15 @@ package enum Epilogue: Sendable {
 extension TensorRuntime {
     /// y[rows, outputs] = x[rows, inputs] times the transposed weight, plus the weight's bias.
     ///
-    /// A row of y depends on the same row of x alone, bit for bit. With a bfloat16 weight, x is rounded to bfloat16;
-    /// sums are float32.
+    /// A row of y depends on the same row of x alone, bit for bit. With a bfloat16 weight, x is rounded to bfloat16 and
+    /// sums are float32; with an int8 weight, x is quantised row by row and sums are exact.
     package func linear(_ x: Matrix, _ weight: PackedWeight, into y: Matrix, epilogue: Epilogue = .store) {
         precondition(x.columns == weight.inputs && x.rows == y.rows)
         precondition(y.columns == (epilogue == .siluMultiply ? weight.outputs / 2 : weight.outputs))
         precondition((epilogue == .siluMultiply) == (weight.arrangement == .paired))
         guard x.rows > 0 else { return }
-        let family = family(of: weight.element)
-        pack(x, family)
+        let family = family(of: weight.format)
+        pack(x, family, weight.format)
         var job = apus_gemm()
         job.lhs = UnsafeRawPointer(activations.base)
         job.rows = x.rows
@@ -32,6 +32,9 @@ extension TensorRuntime {
         job.bias = weight.bias.map { UnsafePointer($0.floats) }
         job.out = y.base
         job.out_stride = y.stride
+        job.lhs_scales = UnsafePointer(rowScales.floats)
+        job.weight_scales = weight.scales.map { UnsafePointer($0.floats) }
+        job.weight_sums = weight.sums.map { UnsafeRawPointer($0.base).assumingMemoryBound(to: Int32.self) }
         switch epilogue {
         case .store: job.epilogue = APUS_STORE
         case .accumulate: job.epilogue = APUS_ACCUMULATE
@@ -64,9 +67,12 @@ extension TensorRuntime {
         split(ids.count, grain: 8) { range in
             for row in range {
                 precondition(ids[row] >= 0 && Int(ids[row]) < weight.outputs)
-                apus_unpack_row(
-                    weight.buffer.base, weight.element.kernelElement, weight.inputs, Int(ids[row]),
-                    y.base + row * y.stride)
+                let id = Int(ids[row]), out = y.base + row * y.stride
+                switch weight.format {
+                case .float32: apus_unpack_row(weight.buffer.base, APUS_FLOAT32, weight.inputs, id, out)
+                case .bfloat16: apus_unpack_row(weight.buffer.base, APUS_BFLOAT16, weight.inputs, id, out)
+                case .int8: apus_unpack_row_int8(weight.buffer.base, weight.scales?.floats, weight.inputs, id, out)
+                }
             }
         }
     }
@@ -87,14 +93,16 @@ extension TensorRuntime {
     }
 
     /// Brings activations into the family's order, in `activations`.
-    private func pack(_ x: Matrix, _ family: apus_family) {
-        activations.reserve(byteCount: x.rows * PackedWeight.padded(x.columns) * family.lhs_bytes)
+    private func pack(_ x: Matrix, _ family: apus_family, _ format: PackedWeight.Format) {
+        activations.reserve(byteCount: x.rows * format.padded(x.columns) * family.lhs_bytes)
+        rowScales.reserve(byteCount: x.rows * MemoryLayout<Float>.stride)
         var job = apus_lhs()
         job.source = UnsafePointer(x.base)
         job.stride = x.stride
         job.rows = x.rows
         job.inner = x.columns
         job.packed = activations.base
+        job.scales = rowScales.floats
         let groups = (x.rows + family.row_block - 1) / family.row_block
         // A thread is worth waking for about ten microseconds of work.
         split(groups, grain: max(1, 32_768 / (x.columns * family.row_block))) { range in

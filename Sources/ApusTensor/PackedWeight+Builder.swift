@@ -29,17 +29,21 @@ extension PackedWeight {
     /// Collects the tensors of one packed weight, then packs them on all threads.
     package struct Builder {
         private let inputs: Int
-        private let element: ElementType
+        private let format: Format
         private let arrangement: Arrangement
         private var sources: [Source] = []
         private var biases: [Source?] = []
 
-        /// - Parameter element: what the weight is packed as; `float16` packs as `bfloat16`'s kernels read it.
-        package init(inputs: Int, element: ElementType, arrangement: Arrangement = .sequential) {
+        package init(inputs: Int, format: Format, arrangement: Arrangement = .sequential) {
             precondition(inputs > 0)
             self.inputs = inputs
-            self.element = element == .float32 ? .float32 : .bfloat16
+            self.format = format
             self.arrangement = arrangement
+        }
+
+        /// Without quantisation: float32 stays, float16 and bfloat16 become bfloat16.
+        package init(inputs: Int, element: ElementType, arrangement: Arrangement = .sequential) {
+            self.init(inputs: inputs, format: Format(element), arrangement: arrangement)
         }
 
         /// Adds a tensor's outputs after those added before.
@@ -61,20 +65,25 @@ extension PackedWeight {
             let panels =
                 arrangement == .sequential
                 ? (outputs + width - 1) / width : (outputs / 2 + width - 1) / width * 2
-            let panelBytes = PackedWeight.padded(inputs) * width * element.byteCount
+            let panelBytes = format.padded(inputs) * width * format.byteCount
             let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
             let bias = try packedBias(panels: panels, runtime)
-            let family = runtime.family(of: element)
+            let columnBytes = format == .int8 ? panels * width * 4 : nil
+            let scales = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
+            let sums = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
+            let family = runtime.family(of: format)
             runtime.pool.run(count: panels) { panel, _ in
                 var job = apus_panel()
                 job.inner = inputs
                 job.packed = buffer.base + panel * panelBytes
+                job.scales = scales.map { $0.floats + panel * width }
+                job.sums = sums.map { $0.base.assumingMemoryBound(to: Int32.self) + panel * width }
                 fill(&job, panel: panel)
                 family.pack_panel(&job)
             }
             return PackedWeight(
-                outputs: outputs, inputs: inputs, element: element, arrangement: arrangement, panels: panels,
-                buffer: buffer, bias: bias)
+                outputs: outputs, inputs: inputs, format: format, arrangement: arrangement, panels: panels,
+                buffer: buffer, bias: bias, scales: scales, sums: sums)
         }
 
         /// The tensor and the row in it that a packed column shows; nil for padding.

@@ -14,41 +14,67 @@ package final class PackedWeight: @unchecked Sendable {
         case paired
     }
 
+    /// What the numbers are packed as.
+    package enum Format: Sendable, Hashable {
+        case float32
+        /// Activations are rounded to bfloat16 too.
+        case bfloat16
+        /// One scale per output; activations are quantised row by row (W8A8), sums are exact.
+        case int8
+
+        /// The format in which a weight of that element type is kept when nothing is quantised.
+        package init(_ element: ElementType) {
+            self = element == .float32 ? .float32 : .bfloat16
+        }
+
+        var byteCount: Int {
+            switch self {
+            case .float32: 4
+            case .bfloat16: 2
+            case .int8: 1
+            }
+        }
+
+        func padded(_ inputs: Int) -> Int {
+            let block = self == .int8 ? Int(APUS_INNER_BLOCK_INT8) : Int(APUS_INNER_BLOCK)
+            return (inputs + block - 1) / block * block
+        }
+    }
+
     /// Columns of the product. For `paired`, gate and up together.
     package let outputs: Int
     package let inputs: Int
-    /// `float32` or `bfloat16`.
-    package let element: ElementType
+    package let format: Format
     package let arrangement: Arrangement
 
     let buffer: AlignedBuffer
     /// One value per packed column, or nil.
     let bias: AlignedBuffer?
+    /// int8 only: a scale and a sum of bytes per packed column.
+    let scales: AlignedBuffer?
+    let sums: AlignedBuffer?
     /// Panels of 16 columns.
     let panels: Int
 
     init(
-        outputs: Int, inputs: Int, element: ElementType, arrangement: Arrangement, panels: Int,
-        buffer: AlignedBuffer, bias: AlignedBuffer?
+        outputs: Int, inputs: Int, format: Format, arrangement: Arrangement, panels: Int,
+        buffer: AlignedBuffer, bias: AlignedBuffer?, scales: AlignedBuffer?, sums: AlignedBuffer?
     ) {
         self.outputs = outputs
         self.inputs = inputs
-        self.element = element
+        self.format = format
         self.arrangement = arrangement
         self.panels = panels
         self.buffer = buffer
         self.bias = bias
+        self.scales = scales
+        self.sums = sums
     }
 
     /// Bytes that stay resident.
     package var byteCount: Int {
-        buffer.byteCount + (bias?.byteCount ?? 0)
+        [bias, scales, sums].reduce(buffer.byteCount) { $0 + ($1?.byteCount ?? 0) }
     }
 
-    var paddedInputs: Int { Self.padded(inputs) }
-
-    static func padded(_ inputs: Int) -> Int {
-        let block = Int(APUS_INNER_BLOCK)
-        return (inputs + block - 1) / block * block
-    }
+    var paddedInputs: Int { format.padded(inputs) }
 }

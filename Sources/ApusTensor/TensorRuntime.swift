@@ -13,6 +13,8 @@ package final class TensorRuntime: @unchecked Sendable {
 
     /// Packed activations of the product at hand.
     let activations = AlignedBuffer()
+    /// The scales of its rows (int8).
+    let rowScales = AlignedBuffer()
     /// Scratch memory of each thread.
     let scratch: [AlignedBuffer]
     /// The attention tasks at hand, kept for its capacity.
@@ -42,8 +44,8 @@ package final class TensorRuntime: @unchecked Sendable {
     }
 
     /// What multiplies weights of that format, in words for logs: "avx512 bfloat16 dot products".
-    package func arithmetic(of element: ElementType) -> String {
-        String(cString: family(of: element).arithmetic)
+    package func arithmetic(of format: PackedWeight.Format) -> String {
+        String(cString: family(of: format).arithmetic)
     }
 
     /// Names of the kernels that this machine can run, the best last ("amx-soft" only emulates).
@@ -57,11 +59,11 @@ package final class TensorRuntime: @unchecked Sendable {
         return names
     }
 
-    /// The formats in which weights are packed and KV rows are kept: float16 is converted on the way in.
-    func family(of element: ElementType) -> apus_family {
-        switch element {
+    func family(of format: PackedWeight.Format) -> apus_family {
+        switch format {
         case .float32: kernels.pointee.float32
-        case .bfloat16, .float16: kernels.pointee.bfloat16
+        case .bfloat16: kernels.pointee.bfloat16
+        case .int8: kernels.pointee.int8
         }
     }
 

@@ -17,3 +17,9 @@ void apus_unpack_row(const void *weight, apus_element element, size_t inner, siz
         memcpy(out + k, &bits, sizeof(bits));
     }
 }
+
+void apus_unpack_row_int8(const void *weight, const float *scales, size_t inner, size_t row, float *out) {
+    size_t stride = (inner + APUS_INNER_BLOCK_INT8 - 1) / APUS_INNER_BLOCK_INT8 * APUS_INNER_BLOCK_INT8;
+    const int8_t *at = (const int8_t *)weight + row / APUS_PANEL * stride * APUS_PANEL + row % APUS_PANEL * 4;
+    for (size_t k = 0; k < inner; k++) out[k] = at[k / 4 * APUS_PANEL * 4 + k % 4] * scales[row];
+}

@@ -13,7 +13,7 @@ import Testing
         let tensors = [40, 24, 24].map { Tensor(outputs: $0, inputs: 50, random: &random) }
         let bias = (0..<40).map { _ in random.unit() }
         let weight = try packed(tensors, biases: [bias, nil, nil], as: .float32, runtime)
-        #expect(weight.outputs == 88 && weight.inputs == 50 && weight.element == .float32)
+        #expect(weight.outputs == 88 && weight.inputs == 50 && weight.format == .float32)
         let x = Activations(rows: 7, columns: 50, random: &random)
         let y = Activations(rows: 7, columns: 88)
         runtime.linear(x.matrix, weight, into: y.matrix)
@@ -32,15 +32,15 @@ import Testing
         #expect(zip(y.values, before).allSatisfy { abs($0 - 2 * $1) < 1e-5 })
     }
 
-    @Test(arguments: names, [ElementType.float32, .bfloat16]) func pairedGateAndUp(
-        _ kernels: String, _ element: ElementType
+    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8]) func pairedGateAndUp(
+        _ kernels: String, _ format: PackedWeight.Format
     ) throws {
         let runtime = try TensorRuntime(threads: 2, kernels: kernels)
         var random = SeededRandom(seed: 61)
         let gate = Tensor(outputs: 40, inputs: 30, random: &random)
         let up = Tensor(outputs: 40, inputs: 30, random: &random)
-        let paired = try packed([gate, up], as: element, arrangement: .paired, runtime)
-        let gateWeight = try packed([gate], as: element, runtime), upWeight = try packed([up], as: element, runtime)
+        let paired = try packed([gate, up], as: format, arrangement: .paired, runtime)
+        let gateWeight = try packed([gate], as: format, runtime), upWeight = try packed([up], as: format, runtime)
         let x = Activations(rows: 19, columns: 30, random: &random)
         let fused = Activations(rows: 19, columns: 40), apart = Activations(rows: 19, columns: 40)
         let gates = Activations(rows: 19, columns: 40), ups = Activations(rows: 19, columns: 40)
@@ -57,8 +57,8 @@ import Testing
     }
 
     /// The promise of design: neither threads nor the batch change a row.
-    @Test(arguments: names, [ElementType.float32, .bfloat16]) func threadsDoNotMatter(
-        _ kernels: String, _ element: ElementType
+    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8]) func threadsDoNotMatter(
+        _ kernels: String, _ format: PackedWeight.Format
     ) throws {
         var random = SeededRandom(seed: 62)
         let tensor = Tensor(outputs: 200, inputs: 70, random: &random)
@@ -66,7 +66,7 @@ import Testing
         var first: [UInt32]?
         for threads in 1...4 {
             let runtime = try TensorRuntime(threads: threads, kernels: kernels)
-            let weight = try packed([tensor], as: element, runtime)
+            let weight = try packed([tensor], as: format, runtime)
             let y = Activations(rows: 130, columns: 200)
             runtime.linear(x.matrix, weight, into: y.matrix)
             #expect(first == nil || y.bits == first)
@@ -83,7 +83,7 @@ import Testing
         let runtime = try TensorRuntime(threads: 2)
         var random = SeededRandom(seed: 63)
         let table = Tensor(outputs: 100, inputs: 45, random: &random)
-        let weight = try packed([table], as: element, runtime)
+        let weight = try packed([table], as: PackedWeight.Format(element), runtime)
         let ids = (0..<33).map { _ in Int32.random(in: 0..<100, using: &random) }
         let tied = Activations(rows: 33, columns: 45), raw = Activations(rows: 33, columns: 45)
         let narrow = try AlignedBuffer(byteCount: table.values.count * 4)
@@ -100,6 +100,17 @@ import Testing
                 #expect(abs(tied.matrix[row][column] - exact) <= bound * abs(exact))
             }
         }
+    }
+
+    @Test(arguments: names) func gathersFromAnInt8Head(_ kernels: String) throws {
+        let runtime = try TensorRuntime(threads: 2, kernels: kernels)
+        var random = SeededRandom(seed: 64)
+        let table = Tensor(outputs: 40, inputs: 70, random: &random)
+        let weight = try packed([table], as: .int8, runtime)
+        let y = Activations(rows: 40, columns: 70)
+        (0..<Int32(40)).map { $0 }.withUnsafeBufferPointer { runtime.gather(weight, ids: $0, into: y.matrix) }
+        #expect(zip(y.values, table.values).allSatisfy { abs($0 - $1) <= 0.5 / 127 + 1e-6 })
+        #expect(weight.byteCount < 48 * 128 + 2 * 48 * 4 + 64 * 3)
     }
 
     @Test func unknownKernelsAreRefused() {

@@ -44,10 +44,10 @@ struct Tensor {
 
 /// Packs tensors that follow one another, with or without biases.
 func packed(
-    _ tensors: [Tensor], biases: [[Float]?] = [], as element: ElementType,
+    _ tensors: [Tensor], biases: [[Float]?] = [], as format: PackedWeight.Format,
     arrangement: PackedWeight.Arrangement = .sequential, _ runtime: TensorRuntime
 ) throws -> PackedWeight {
-    var builder = PackedWeight.Builder(inputs: tensors[0].inputs, element: element, arrangement: arrangement)
+    var builder = PackedWeight.Builder(inputs: tensors[0].inputs, format: format, arrangement: arrangement)
     var pinned: [AlignedBuffer] = []
     func pin(_ values: [Float]) throws -> UnsafeRawPointer {
         let buffer = try AlignedBuffer(byteCount: values.count * 4)

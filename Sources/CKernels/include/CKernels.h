@@ -247,6 +247,9 @@ void apus_unpack_row(const void *weight, apus_element element, size_t inner, siz
 /// Query rows that suit one attention task: larger wastes scratch memory, smaller packs keys more often.
 size_t apus_attention_rows(void);
 
+/// The same for an int8 weight, whose columns have these scales.
+void apus_unpack_row_int8(const void *weight, const float *scales, size_t inner, size_t row, float *out);
+
 /// Names the calling thread (at most 15 bytes).
 void apus_thread_name(const char *name);
 

@@ -25,6 +25,7 @@ package final class ModelRunner: ModelWorker {
 
     /// A row whose logits are wanted.
     private struct HeadRow {
+        /// Among the rows that the session keeps.
         var row: Int32
         var sequence: Int
         /// Index in the sequence's `promptLogprobs`, or nil for the row that chooses a token.
@@ -76,27 +77,30 @@ package final class ModelRunner: ModelWorker {
     private func plan(_ batch: ForwardBatch) {
         rows.removeAll(keepingCapacity: true)
         work.removeAll(keepingCapacity: true)
+        var keptCount = 0
         for (index, sequence) in batch.sequences.enumerated() {
-            let end = sequence.position + sequence.rowCount
-            precondition(sequence.rowCount > 0 && sequence.slots.count >= end, "a sequence lacks rows or slots")
-            precondition(sequence.promptLogprobRows.upperBound <= sequence.rowCount)
-            precondition(sequence.promptLogprobRows.count == sequence.promptLogprobTargets.count)
+            let count = sequence.rowCount
+            let prompt = sequence.promptLogprobRows
+            precondition(count > 0 && sequence.slots.count >= sequence.position + count, "rows or slots are missing")
+            precondition(prompt.upperBound <= count && prompt.count == sequence.promptLogprobTargets.count)
+            // From the first row that is wanted to the last one.
+            let first = prompt.isEmpty ? count - 1 : prompt.lowerBound
+            let wanted =
+                prompt.isEmpty && !sequence.samples ? 0..<0 : first..<(sequence.samples ? count : prompt.upperBound)
             rows.append(
                 DecoderSession.Rows(
-                    range: sequence.rowStart..<sequence.rowStart + sequence.rowCount, position: sequence.position,
-                    slots: UnsafePointer(sequence.slots.pointer)))
-            for (promptIndex, row) in sequence.promptLogprobRows.enumerated() {
+                    range: sequence.rowStart..<sequence.rowStart + count, position: sequence.position,
+                    slots: UnsafePointer(sequence.slots.pointer),
+                    kept: sequence.rowStart + wanted.lowerBound..<sequence.rowStart + wanted.upperBound))
+            func want(_ row: Int, promptIndex: Int?) {
                 work.append(
                     HeadRow(
-                        row: Int32(sequence.rowStart + row), sequence: index, promptIndex: promptIndex,
+                        row: Int32(keptCount + row - wanted.lowerBound), sequence: index, promptIndex: promptIndex,
                         position: sequence.position + row))
             }
-            if sequence.samples {
-                work.append(
-                    HeadRow(
-                        row: Int32(sequence.rowStart + sequence.rowCount - 1), sequence: index, promptIndex: nil,
-                        position: end - 1))
-            }
+            for (promptIndex, row) in prompt.enumerated() { want(row, promptIndex: promptIndex) }
+            if sequence.samples { want(count - 1, promptIndex: nil) }
+            keptCount += wanted.count
         }
     }
 

@@ -8,6 +8,8 @@ package final class DecoderSession {
     /// Longest sequence in tokens.
     package let contextLength: Int
     private let context: ForwardContext
+    /// What the last `run` left.
+    private var hidden: Matrix?
 
     /// The rows of one sequence.
     package struct Rows {
@@ -16,11 +18,15 @@ package final class DecoderSession {
         package var position: Int
         /// Slots of positions 0 ..< position + range.count.
         package var slots: UnsafePointer<Int32>
+        /// Rows, among those of `range`, whose logits may be asked for.
+        package var kept: Range<Int>
 
-        package init(range: Range<Int>, position: Int, slots: UnsafePointer<Int32>) {
+        /// - Parameter kept: nil: all.
+        package init(range: Range<Int>, position: Int, slots: UnsafePointer<Int32>, kept: Range<Int>? = nil) {
             self.range = range
             self.position = position
             self.slots = slots
+            self.kept = kept ?? range
         }
     }
 
@@ -48,6 +54,8 @@ package final class DecoderSession {
         context.positions.removeAll(keepingCapacity: true)
         context.slots.removeAll(keepingCapacity: true)
         context.sequences.removeAll(keepingCapacity: true)
+        context.kept.removeAll(keepingCapacity: true)
+        context.keptSequences.removeAll(keepingCapacity: true)
         for sequence in sequences {
             precondition(sequence.range.lowerBound == context.positions.count, "rows are not in order")
             precondition(sequence.position >= 0 && sequence.position + sequence.range.count <= contextLength)
@@ -58,14 +66,26 @@ package final class DecoderSession {
             context.sequences.append(
                 AttentionSequence(
                     rows: sequence.range, positionStart: sequence.position, slots: sequence.slots))
+            keep(sequence)
         }
         precondition(context.positions.count == tokens.count)
         hidden = decoder.hidden(tokens, context)
     }
 
-    private var hidden: Matrix?
+    private func keep(_ sequence: Rows) {
+        precondition(sequence.kept.isEmpty || sequence.kept.clamped(to: sequence.range) == sequence.kept)
+        guard !sequence.kept.isEmpty else { return }
+        let start = context.kept.count
+        for row in sequence.kept { context.kept.append(Int32(row)) }
+        context.keptSequences.append(
+            AttentionSequence(
+                rows: start..<context.kept.count,
+                positionStart: sequence.position + sequence.kept.lowerBound - sequence.range.lowerBound,
+                slots: sequence.slots))
+    }
 
-    /// Logits of some rows of the last `run`, [rows.count, vocabularySize], valid until the next call.
+    /// Logits of some of the kept rows of the last `run`, counted among these: [rows.count, vocabularySize], valid until
+    /// the next call.
     package func logits(rows: UnsafeBufferPointer<Int32>) -> Matrix {
         guard let hidden else { preconditionFailure("logits before any run") }
         return decoder.logits(hidden, rows: rows, context)

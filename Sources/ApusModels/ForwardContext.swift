@@ -10,12 +10,17 @@ final class ForwardContext {
     /// KV slot of each row.
     var slots: [Int32] = []
     var sequences: [AttentionSequence] = []
+    /// Rows whose residual stream is wanted after the last layer, and the sequences of those rows alone.
+    var kept: [Int32] = []
+    var keptSequences: [AttentionSequence] = []
 
     // Memory of activations by their place in a layer.
     let hidden = AlignedBuffer()
     let normed = AlignedBuffer()
     let projected = AlignedBuffer()
     let expanded = AlignedBuffer()
+    let keptHidden = AlignedBuffer()
+    let keptQueries = AlignedBuffer()
     let selected = AlignedBuffer()
     let logits = AlignedBuffer()
 

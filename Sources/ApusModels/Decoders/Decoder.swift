@@ -43,12 +43,13 @@ package final class Decoder {
             headDimension: configuration.headDimension, elementType: elementType)
     }
 
-    /// The residual stream after the last layer, [tokens, hiddenSize]; keys and values go to the pool.
+    /// The residual stream after the last layer of the rows that the context keeps, [kept, hiddenSize]; keys and values
+    /// of all rows go to the pool.
     func hidden(_ tokens: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
         let hidden = context.hidden.matrix(rows: tokens.count, columns: configuration.hiddenSize)
         embedding(tokens, into: hidden, runtime)
-        for layer in layers { layer(hidden, context) }
-        return hidden
+        for layer in layers.dropLast() { layer(hidden, context) }
+        return layers[layers.count - 1].last(hidden, context)
     }
 
     /// Logits, [rows.count, vocabularySize], of some rows of the residual stream.

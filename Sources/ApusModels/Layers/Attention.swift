@@ -44,10 +44,9 @@ struct Attention {
         }
     }
 
-    /// hidden += o(attention(x)); keys and values of the rows are stored in the pool.
-    ///
-    /// x, hidden: [rows, hiddenSize]
-    func callAsFunction(_ x: Matrix, addingTo hidden: Matrix, _ context: ForwardContext) {
+    /// Rotated queries of the rows, [rows, heads * headDimension], valid until the next projection; their keys and
+    /// values go to the pool. x: [rows, hiddenSize]
+    func project(_ x: Matrix, _ context: ForwardContext) -> Matrix {
         let runtime = context.runtime
         let fused = context.projected.matrix(rows: x.rows, columns: values.upperBound)
         runtime.linear(x, projection, into: fused)
@@ -65,10 +64,20 @@ struct Attention {
             runtime.store(key, into: plane.keys, slots: slots)
             runtime.store(fused.columns(values), into: plane.values, slots: slots)
         }
-        runtime.attention(
-            query: query, keys: plane.keys, values: plane.values, sequences: context.sequences,
+        return query
+    }
+
+    /// hidden += o(attention(query)). query is overwritten.
+    ///
+    /// query: [rows, heads * headDimension]; hidden: [rows, hiddenSize]; sequences: whose rows these are.
+    func attend(
+        _ query: Matrix, _ sequences: [AttentionSequence], addingTo hidden: Matrix, _ context: ForwardContext
+    ) {
+        let plane = context.pool.layer(layer)
+        context.runtime.attention(
+            query: query, keys: plane.keys, values: plane.values, sequences: sequences,
             scale: 1 / sqrt(Float(headDimension)), window: window, into: query)
-        runtime.linear(query, output, into: hidden, epilogue: .accumulate)
+        context.runtime.linear(query, output, into: hidden, epilogue: .accumulate)
     }
 
     var byteCount: Int { projection.byteCount + output.byteCount }

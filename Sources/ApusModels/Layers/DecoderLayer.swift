@@ -21,9 +21,37 @@ struct DecoderLayer {
     func callAsFunction(_ hidden: Matrix, _ context: ForwardContext) {
         let x = context.normed.matrix(rows: hidden.rows, columns: hidden.columns)
         inputNorm(hidden, into: x, context.runtime)
-        attention(x, addingTo: hidden, context)
+        let query = attention.project(x, context)
+        attention.attend(query, context.sequences, addingTo: hidden, context)
         postAttentionNorm(hidden, into: x, context.runtime)
         mlp(x, addingTo: hidden, context)
+    }
+
+    /// The last layer of a step: all rows leave their keys and values, but only `context.kept` go on.
+    ///
+    /// - Returns: The residual stream of the kept rows, [kept, hiddenSize].
+    func last(_ hidden: Matrix, _ context: ForwardContext) -> Matrix {
+        if context.kept.count == hidden.rows {
+            self(hidden, context)
+            return hidden
+        }
+        let runtime = context.runtime
+        let x = context.normed.matrix(rows: hidden.rows, columns: hidden.columns)
+        inputNorm(hidden, into: x, runtime)
+        let queries = attention.project(x, context)
+        let count = context.kept.count
+        let kept = context.keptHidden.matrix(rows: count, columns: hidden.columns)
+        guard count > 0 else { return kept }
+        let query = context.keptQueries.matrix(rows: count, columns: queries.columns)
+        context.kept.withUnsafeBufferPointer { rows in
+            runtime.select(hidden, rows: rows, into: kept)
+            runtime.select(queries, rows: rows, into: query)
+        }
+        attention.attend(query, context.keptSequences, addingTo: kept, context)
+        let normed = x.rows(0..<count)
+        postAttentionNorm(kept, into: normed, runtime)
+        mlp(normed, addingTo: kept, context)
+        return kept
     }
 
     var byteCount: Int { attention.byteCount + mlp.byteCount }

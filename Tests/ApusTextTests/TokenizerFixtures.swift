@@ -67,21 +67,31 @@ struct Digest {
 
     mutating func add(_ ids: [Int32]) {
         add(UInt32(ids.count))
-        for id in ids { add(UInt32(bitPattern: id)) }
+        ids.withUnsafeBytes { add($0) }  // little endian, as all machines that run this
     }
 
     mutating func add(_ text: String) {
-        add(UInt32(text.utf8.count))
-        add(bytes: text.utf8)
+        var text = text
+        text.withUTF8 { bytes in
+            add(UInt32(bytes.count))
+            add(UnsafeRawBufferPointer(bytes))
+        }
     }
 
     private mutating func add(_ word: UInt32) {
-        add(bytes: (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) })
+        withUnsafeBytes(of: word.littleEndian) { add($0) }
     }
 
-    private mutating func add(bytes: some Sequence<UInt8>) {
+    /// A plain loop: this runs millions of times in debug builds.
+    private mutating func add(_ bytes: UnsafeRawBufferPointer) {
         var state = ~value
-        for byte in bytes { state = Self.table[Int(UInt8(truncatingIfNeeded: state) ^ byte)] ^ state >> 8 }
+        var offset = 0
+        Self.table.withUnsafeBufferPointer { table in
+            while offset < bytes.count {
+                state = table[Int(UInt8(truncatingIfNeeded: state) ^ bytes[offset])] ^ state >> 8
+                offset += 1
+            }
+        }
         value = ~state
     }
 }

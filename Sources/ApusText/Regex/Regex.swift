@@ -42,6 +42,7 @@ struct Regex: Sendable {
         var compiler = RegexCompiler()
         compiler.append(try parser.parse())
         compiler.append(Instruction(operation: .accept))
+        guard !compiler.isTooLarge else { throw TextError.unsupported("pattern \(pattern): too large") }
         instructions = compiler.instructions
         sets = compiler.sets.map(CodePointSet.init)
         markCount = compiler.markCount
@@ -55,10 +56,18 @@ struct RegexCompiler {
     private(set) var instructions: [Regex.Instruction] = []
     private(set) var sets: [CodePointRanges] = [UnicodeTables.patternWords]
     private(set) var markCount = 0
+    /// Intervals in one another multiply; past the limit the rest is left out, and the pattern refused.
+    private(set) var isTooLarge = false
+
+    private static let maximumCount = 20_000
 
     mutating func append(_ instruction: Regex.Instruction) { instructions.append(instruction) }
 
     mutating func append(_ node: RegexNode) {
+        guard instructions.count < Self.maximumCount else {
+            isTooLarge = true
+            return
+        }
         switch node {
         case .empty: break
         case .set(let set):
@@ -114,10 +123,10 @@ struct RegexCompiler {
             appendInner(.repeated(node, minimum: minimum, maximum: maximum, .greedy), mode: 2)
             return
         }
-        for _ in 0..<minimum { append(node) }
+        for _ in 0..<minimum where !isTooLarge { append(node) }
         var splits: [Int] = []
         if let maximum {
-            for _ in minimum..<max(maximum, minimum) {
+            for _ in minimum..<max(maximum, minimum) where !isTooLarge {
                 splits.append(reserve(.split))
                 append(node)
             }

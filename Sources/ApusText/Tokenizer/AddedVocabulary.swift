@@ -31,6 +31,14 @@ struct AddedToken: Sendable {
     }
 }
 
+extension AddedToken {
+    /// No vocabulary comes near the limit; tables are made as long as the largest id.
+    static func checked(_ id: Int) throws(TextError) -> Int32 {
+        guard (0..<1 << 24).contains(id) else { throw .malformed("token id \(id)") }
+        return Int32(id)
+    }
+}
+
 /// The added tokens of a tokenizer and how they are found.
 struct AddedVocabulary: Sendable {
     private var tokens: [Int32: AddedToken] = [:]

@@ -95,8 +95,16 @@ struct StripDecoder: Decoder {
         let unit = Array(String(content).utf8)
         for index in tokens.indices {
             var token = tokens[index][...]
-            for _ in 0..<start where token.starts(with: unit) { token = token.dropFirst(unit.count) }
-            for _ in 0..<stop where token.suffix(unit.count).elementsEqual(unit) { token = token.dropLast(unit.count) }
+            var count = 0
+            while count < start, token.starts(with: unit) {
+                token = token.dropFirst(unit.count)
+                count += 1
+            }
+            count = 0
+            while count < stop, token.suffix(unit.count).elementsEqual(unit) {
+                token = token.dropLast(unit.count)
+                count += 1
+            }
             tokens[index] = Array(token)
         }
     }

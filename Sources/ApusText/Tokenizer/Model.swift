@@ -30,8 +30,10 @@ enum Models {
     static func vocabulary(_ json: JSONValue?) throws(TextError) -> Vocabulary {
         guard let members = json?.objectValue else { throw .malformed("a model without vocab") }
         var vocabulary = Vocabulary(capacity: members.count)
+        // Ids may have gaps, but not so that a short file asks for much memory.
+        let idLimit = members.count * 4 + 0x10000
         for member in members {
-            guard let id = member.value.intValue.flatMap({ Int32(exactly: $0) }), (0..<0x100_0000).contains(id) else {
+            guard let id = member.value.intValue.flatMap({ Int32(exactly: $0) }), (0..<idLimit).contains(Int(id)) else {
                 throw .malformed("token id \(member.value) of \(JSONValue.string(member.key))")
             }
             guard vocabulary.text(of: id) == nil else { throw .malformed("two tokens with the id \(id)") }

@@ -87,17 +87,23 @@ enum PostProcessors {
         var items: [PostProcessor.Item] = []
         for entry in try options.list(key) {
             if let name = entry["SpecialToken"]?["id"]?.stringValue {
-                let typeID = Int32(entry["SpecialToken"]?["type_id"]?.intValue ?? 0)
+                let typeID = try typeID(entry["SpecialToken"])
                 guard let ids = tokens[name]?["ids"]?.arrayValue else { throw .malformed("template token \(name)") }
                 items.append(.special(ids: try ids.map { (id) throws(TextError) in try tokenID(id) }, typeID: typeID))
             } else if let sequence = entry["Sequence"]?["id"]?.stringValue, ["A", "B"].contains(sequence) {
-                let typeID = Int32(entry["Sequence"]?["type_id"]?.intValue ?? 0)
+                let typeID = try typeID(entry["Sequence"])
                 items.append(.sequence(sequence == "A" ? 0 : 1, typeID: typeID))
             } else {
                 throw .malformed("template item \(entry)")
             }
         }
         return items
+    }
+
+    private static func typeID(_ item: JSONValue?) throws(TextError) -> Int32 {
+        let value = item?["type_id"]?.intValue ?? 0
+        guard let typeID = Int32(exactly: value), typeID >= 0 else { throw .malformed("type_id \(value)") }
+        return typeID
     }
 
     /// `["</s>", 2]`

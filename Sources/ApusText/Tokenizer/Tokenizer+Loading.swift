@@ -26,10 +26,8 @@ extension Tokenizer {
         let normalizer = try Self.stage(json, "normalizer", Normalizers.make)
         var tokens: [AddedToken] = []
         for entry in json["added_tokens"]?.arrayValue ?? [] {
-            guard let id = entry["id"]?.intValue.flatMap({ Int32(exactly: $0) }), id >= 0 else {
-                throw .malformed("added token \(entry)")
-            }
-            tokens.append(try AddedToken(entry, id: id))
+            guard let id = entry["id"]?.intValue else { throw .malformed("added token \(entry)") }
+            tokens.append(try AddedToken(entry, id: try AddedToken.checked(id)))
         }
         let added = AddedVocabulary(
             Self.addedTokens(tokens, configuration, model), normalizer: normalizer,

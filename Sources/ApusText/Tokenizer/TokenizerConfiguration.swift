@@ -33,8 +33,8 @@ struct TokenizerConfiguration: Sendable {
     private mutating func read(_ json: JSONValue) throws(TextError) {
         readSpecialTokens(json)
         for member in json["added_tokens_decoder"]?.objectValue ?? [:] {
-            guard let id = Int32(member.key) else { throw .malformed("added_tokens_decoder key \(member.key)") }
-            addedTokens.append(try AddedToken(member.value, id: id))
+            guard let id = Int(member.key) else { throw .malformed("added_tokens_decoder key \(member.key)") }
+            addedTokens.append(try AddedToken(member.value, id: try AddedToken.checked(id)))
         }
         addsBeginning = json["add_bos_token"]?.boolValue
         addsEnd = json["add_eos_token"]?.boolValue

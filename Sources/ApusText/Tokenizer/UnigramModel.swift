@@ -24,7 +24,7 @@ struct UnigramModel: TokenizerModel {
             }
             vocabulary.insert(Array(text.utf8), id: Int32(id))
             if !text.isEmpty { trie.insert(text.utf8, value: Int32(id)) }
-            scores.append(score)
+            scores.append(Self.asReferenceReads(score))
         }
         if let id = json["unk_id"]?.intValue {
             guard list.indices.contains(id) else { throw .malformed("unk_id \(id) of \(list.count) tokens") }
@@ -35,6 +35,21 @@ struct UnigramModel: TokenizerModel {
         unknownScore = (scores.min() ?? 0) - Self.unknownPenalty
         byteTokens = json["byte_fallback"]?.boolValue == true ? Models.byteTokens(vocabulary) : nil
         (self.vocabulary, self.trie, self.scores) = (vocabulary, trie, scores)
+    }
+
+    /// The score as the reference's JSON reader takes it: the digits as an integer, divided or multiplied by a power of
+    /// ten, which may be off the nearest double in the last place. Ties between paths hang on that.
+    static func asReferenceReads(_ score: Double) -> Double {
+        // Files hold the shortest digits that give the double back, which is how Swift prints it.
+        let parts = score.magnitude.description.split(separator: "e")
+        let mantissa = parts[0].split(separator: ".")
+        let fraction = mantissa.count > 1 && mantissa[1] != "0" ? mantissa[1] : ""
+        let exponent = (parts.count > 1 ? Int(parts[1]) ?? 0 : 0) - fraction.count
+        guard let digits = UInt64(mantissa[0] + fraction), abs(exponent) <= 308,
+            let power = Double("1e\(abs(exponent))")
+        else { return score }
+        let magnitude = exponent < 0 ? Double(digits) / power : Double(digits) * power
+        return score < 0 ? -magnitude : magnitude
     }
 
     private struct PathEnd {

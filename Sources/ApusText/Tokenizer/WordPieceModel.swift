@@ -5,7 +5,9 @@ import ApusJSON
 struct WordPieceModel: TokenizerModel {
     let vocabulary: Vocabulary
     private let unknownID: Int32
-    private let continuingPrefix: [UInt8]
+    /// Tokens that begin words; tokens that continue them, without their prefix.
+    private let beginnings: ByteTrie
+    private let continuations: ByteTrie
     private let maximumCharacters: Int
 
     init(_ json: JSONValue) throws(TextError) {
@@ -15,7 +17,16 @@ struct WordPieceModel: TokenizerModel {
             throw .malformed("unk_token \(unknown) is not in the vocabulary")
         }
         unknownID = id
-        continuingPrefix = Array((json["continuing_subword_prefix"]?.stringValue ?? "##").utf8)
+        let prefix = Array((json["continuing_subword_prefix"]?.stringValue ?? "##").utf8)
+        var (beginnings, continuations) = (ByteTrie(), ByteTrie())
+        for id in 0..<Int32(vocabulary.idLimit) {
+            guard let text = vocabulary.text(of: id), !text.isEmpty else { continue }
+            beginnings.insert(text, value: id)
+            if text.starts(with: prefix), text.count > prefix.count {
+                continuations.insert(text[prefix.count...], value: id)
+            }
+        }
+        (self.beginnings, self.continuations) = (beginnings, continuations)
         maximumCharacters = json["max_input_chars_per_word"]?.intValue ?? 100
     }
 
@@ -28,25 +39,14 @@ struct WordPieceModel: TokenizerModel {
         let count = ids.count
         var start = 0
         while start < piece.count {
-            guard let (id, end) = longestToken(piece, from: start) else {
+            let trie = start > 0 ? continuations : beginnings
+            guard let match = trie.longestMatch(in: piece, at: start) else {
                 ids.removeSubrange(count...)
                 ids.append(unknownID)
                 return
             }
-            ids.append(id)
-            start = end
+            ids.append(match.value)
+            start = match.end
         }
-    }
-
-    private func longestToken(_ piece: UnsafeBufferPointer<UInt8>, from start: Int) -> (Int32, Int)? {
-        var end = piece.count
-        var text = start > 0 ? continuingPrefix + piece[start...] : Array(piece)
-        while end > start {
-            if let id = vocabulary.id(of: text) { return (id, end) }
-            let shorter = piece.offset(before: end)
-            text.removeLast(end - shorter)
-            end = shorter
-        }
-        return nil
     }
 }

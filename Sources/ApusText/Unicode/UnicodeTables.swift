@@ -1,7 +1,10 @@
 /// General categories, in the order in which `UnicodeData` numbers them.
-enum GeneralCategory: String, CaseIterable {
-    case Cn, Lu, Ll, Lt, Lm, Lo, Mn, Mc, Me, Nd, Nl, No, Pc, Pd, Ps, Pe, Pi, Pf, Po, Sm, Sc, Sk, So, Zs, Zl, Zp
-    case Cc, Cf, Co, Cs
+enum GeneralCategories {
+    static let names = [
+        "Cn", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf",
+        "Po",
+        "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Cs",
+    ]
 }
 
 /// `UnicodeData`, read: each number is written in groups of five bits, lowest first, a character from '#' on for each
@@ -25,17 +28,17 @@ enum UnicodeTables {
 
     /// The code points of which `name` is the category (`Lu`), or the beginning of it (`L`); nil for another name.
     static func category(_ name: String) -> CodePointRanges? {
-        let chosen = GeneralCategory.allCases.filter { $0.rawValue.hasPrefix(name) }
+        let chosen = GeneralCategories.names.filter { $0.hasPrefix(name) }
         guard !name.isEmpty, !chosen.isEmpty else { return nil }
         return CodePointRanges(chosen.flatMap { categories[$0] ?? [] })
     }
 
-    private static let categories: [GeneralCategory: [Range<UInt32>]] = {
-        var result: [GeneralCategory: [Range<UInt32>]] = [:]
+    private static let categories: [String: [Range<UInt32>]] = {
+        var result: [String: [Range<UInt32>]] = [:]
         var reader = NumberReader(UnicodeData.categories)
         var start: UInt32 = 0
         while let index = reader.next(), let length = reader.next() {
-            result[GeneralCategory.allCases[Int(index)], default: []].append(start..<start + length)
+            result[GeneralCategories.names[Int(index)], default: []].append(start..<start + length)
             start += length
         }
         return result

@@ -328,6 +328,27 @@ def record_sentencepiece():
     (HERE / "spm.crc").write_bytes(struct.pack(f"<{len(numbers)}I", *numbers))
 
 
+PATTERNS = [
+    r"a*b", r"(?:ab)+", r"(?:ab|a)(?:c|bcd)", r"a+?b?", r"(?:a|ab)*?c", r"a{2,3}", r"a{2}", r"a{2,}?", r"a{,2}b", r"(?:ab){2}",
+    r"a?+ab", r"a++b", r"(?>a+|ab)b", r"a{1,2}+b", r"\d+(?=b)", r"\d+(?!b)", r"(?<=a)\d", r"(?<!a)\d", r"(?<=\s)\S+",
+    r"^a", r"b$", r"\Aa", r"b\z", r"\bab\b", r"\Ba", r"[^\s\p{L}]+", r"[a-c&&[^b]]+", r"[\p{Lu}\p{Nd}_-]+", r"[]a]+",
+    r"[a\]\-z]+", r"\p{^L}+", r"\P{L}+", r"[^\P{L}a]+", r"(?i:ab)c", r"(?i)AB|C", r"(?i:s)", r"(?i:K)+", r".+", r"(?:a*)*b",
+    r"(?:a|b?)+c", r"(?:(?:ab?)+c?)+", r"\x61|\u00e9|\x{1F600}", r"\t|\n|\r|\f|\v", r"\w+", r"\W+", r"\D+", r"\.|\(|\)|\\",
+    r"a|", r"b*", r"(?=a)", r"(a)(b)|c", r"\p{M}+|\p{So}", r"[0-9a-fA-F]{4}", r"(?:\s|\p{P})+?x",
+]
+TEXTS = [
+    "aab", "abababc", "abcd abc", "a1b a2 3a\n4b b", "aaaa aaab b", "Ab aBC ſK\u212as", "x_Y-Z9 ]a[ z-", "\n a\tb\r\n\fc\vd",
+    "é e\u0301 😀😀", "a.b(c)\\", "", "12ab 0xBEEF ١٢", "ab\nab", "a" * 12 + "c", ", x;!x  x",
+]
+
+
+def record_patterns():
+    """patterns.json: what Split makes of each text, by Oniguruma: [[pattern, [[piece...] of each text]]...]."""
+    rows = [[pattern, [[piece for piece, _ in split(pattern).pre_tokenize_str(text)] for text in TEXTS]]
+            for pattern in PATTERNS]
+    (HERE / "patterns.json").write_text(json.dumps({"texts": TEXTS, "patterns": rows}, ensure_ascii=False))
+
+
 def main():
     encoded = [text.encode() for text in STRINGS]
     (HERE / "corpus.bin").write_bytes(b"".join(struct.pack("<I", len(text)) + text for text in encoded))
@@ -338,6 +359,8 @@ def main():
         (HERE / f"{maker.__name__}.json").write_text(maker().to_str())
         record(maker.__name__, Tokenizer.from_file(str(HERE / f"{maker.__name__}.json")))
         print(maker.__name__)
+    if not sys.argv[1:] or "patterns" in sys.argv[1:]:
+        record_patterns()
     if not sys.argv[1:] or "spm" in sys.argv[1:]:
         record_sentencepiece()
 

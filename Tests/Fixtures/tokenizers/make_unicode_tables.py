@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Writes Sources/ApusText/Unicode/UnicodeData.swift: the character tables of Hugging Face `tokenizers` itself.
+"""Writes Sources/ApusText/Unicode/UnicodeData*.swift: the character tables of Hugging Face `tokenizers` itself.
 
 The library mixes several Unicode versions (Oniguruma for patterns, crates of other years for normalisation and
 punctuation), so the tables are found by asking it about every code point. Needs tokenizers==0.23.3; run it from here.
 """
 
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -130,7 +129,7 @@ def main():
         assert (len(bert.pre_tokenize_str(f"a{chr(code)}a")) == 2) == (code in spaces), hex(code)
 
     tables = [
-        ("categories", "(index into `GeneralCategory`, length of the run) of Oniguruma's `\\p{..}`.", encode_categories()),
+        ("categories", "(index into `GeneralCategories.names`, length of the run) of Oniguruma's `\\p{..}`.", encode_categories()),
         ("patternWords", "Set: Oniguruma's `\\w`.", encode_set(matching(r"\w"))),
         ("words", "Set: `\\w` of the regex crate, as `Whitespace` and single words use it.",
          chosen(lambda c: pieces(words, c) == 1)),
@@ -153,20 +152,25 @@ def main():
          combining_classes()),
         ("compositions", "Distances of the code points that NFC composes.", compositions()),
     ]
+    characters = [name for name, _, _ in tables].index("canonicalDecompositions")
+    write("UnicodeData", "enum UnicodeData {", tables[:characters])
+    write("UnicodeData+Normalization", "extension UnicodeData {", tables[characters:])
+
+
+def write(file, declaration, tables):
     lines = [
         "// Written by Tests/Fixtures/tokenizers/make_unicode_tables.py with tokenizers " + tokenizers.__version__ + ".",
         "",
         "/// The character tables of Hugging Face `tokenizers`, found by asking it about every code point.",
         "/// `UnicodeTables` says how they are encoded and reads them.",
-        "enum UnicodeData {",
+        declaration,
     ]
     for name, text, data in tables:
         rows = [data[start:start + 110] for start in range(0, len(data), 110)]
         lines += [f"    /// {text}", f"    static let {name}: StaticString = \"\"\""]
         lines += ["        " + row for row in rows] + ['        """', ""]
-        print(name, len(data), file=sys.stderr)
     lines[-1] = "}"
-    target = Path(__file__).resolve().parents[3] / "Sources/ApusText/Unicode/UnicodeData.swift"
+    target = Path(__file__).resolve().parents[3] / f"Sources/ApusText/Unicode/{file}.swift"
     target.write_text("\n".join(lines) + "\n")
 
 

@@ -52,7 +52,8 @@ struct LoadedModel {
                 layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
                 headDimension: configuration.headDimension, elementType: loader.elementType),
             fraction: given.memoryFraction, chunkedPrefillSize: chunkedPrefillSize ?? given.maxPrefillTokens,
-            maxTotalTokens: given.maxTotalTokens, pageSize: given.pageSize)
+            maxTotalTokens: min(given.maxTotalTokens ?? .max, Self.usefulTokens(configuration, given)),
+            pageSize: given.pageSize)
         let poolStartedAt = Clocks.monotonic()
         worker = try ModelRunner(
             decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength)
@@ -65,7 +66,7 @@ struct LoadedModel {
 
     /// The lines that tools look for, and those that say which path the arithmetic takes.
     func log(_ logger: Logger, _ given: ServeConfiguration, limits: Limits) {
-        let arithmetic = runtime.arithmetic(of: elementType)
+        let arithmetic = runtime.arithmetic(of: PackedWeight.Format(elementType))
         logger.info("Kernels: \(runtime.kernelName), \(arithmetic), dtype \(elementType.rawValue)")
         logger.info("Threads: \(runtime.pool.threadCount)")
         logger.info("\(budget.summary)")
@@ -95,7 +96,7 @@ struct LoadedModel {
             "chunked_prefill_size": JSONValue(chunkedPrefillSize ?? -1),
             "threads": JSONValue(runtime.pool.threadCount),
             "kernels": .string(runtime.kernelName),
-            "arithmetic": .string(runtime.arithmetic(of: elementType)),
+            "arithmetic": .string(runtime.arithmetic(of: PackedWeight.Format(elementType))),
             "memory_usage": .object(memory),
             "startup_time": .object(startup),
         ]
@@ -112,6 +113,12 @@ struct LoadedModel {
             return max(given.pageSize, size / given.pageSize * given.pageSize)
         }
         return size == -1 ? nil : size
+    }
+
+    /// More than every request that can run at once, each as long as can be, is not worth keeping books of: a toy of a
+    /// model would get a pool of a hundred million tokens.
+    private static func usefulTokens(_ model: ModelConfiguration, _ given: ServeConfiguration) -> Int {
+        max(4096, given.maxRunningRequests ?? 0) * min(given.contextLength ?? .max, model.contextLength)
     }
 
     private static func memory() throws -> SystemMemory {

@@ -66,6 +66,9 @@ package struct FrontConfiguration: Sendable {
     /// Takes one access log line; nil: none are made.
     package var accessLog: (@Sendable (String) -> Void)?
 
+    /// Takes lines about requests of `/generate`; nil: none are made.
+    package var requestLog: RequestLog?
+
     package init(modelPath: String, tokenizerPath: String? = nil, servedModelName: String? = nil) {
         self.modelPath = modelPath
         self.tokenizerPath = tokenizerPath ?? modelPath

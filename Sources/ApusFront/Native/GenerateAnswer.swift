@@ -15,6 +15,8 @@ struct GenerateAnswer {
         /// Seconds of the Unix clock.
         let receivedAt: Double
         let decode: (Int32) -> String
+        /// The answer's whole text is wanted at its end, also when chunks carry only what is new.
+        let keepsText: Bool
     }
 
     private let sample: PlannedSample
@@ -26,6 +28,7 @@ struct GenerateAnswer {
     /// JSON bytes of the text without its quotes, and of the ids without brackets.
     private var text: [UInt8] = []
     private var ids: [UInt8] = []
+    private var wholeText = ""
     private var output = LogprobRows.Rows()
     private var prompt = LogprobRows.Rows()
     private var logprobCount = 0
@@ -51,6 +54,7 @@ struct GenerateAnswer {
             output = LogprobRows.Rows()
         }
         Self.append(update.text, to: &text)
+        if setting.keepsText { wholeText += update.text }
         for id in update.ids {
             if !ids.isEmpty { ids.append(UInt8(ascii: ",")) }
             JSONWriter.append(Int64(id), to: &ids)
@@ -88,6 +92,11 @@ struct GenerateAnswer {
         bytes.append(UInt8(ascii: "}"))
         hasSentChunk = true
         return bytes
+    }
+
+    /// For the request log, once the answer is complete.
+    var summary: JSONObject {
+        ["text": .string(wholeText), "meta_info": .object(metaInfo(now: Clocks.unix()))]
     }
 
     private static func append(_ string: String, to text: inout [UInt8]) {

@@ -36,23 +36,27 @@ struct GenerateRoute: Sendable {
                 try await writer.write(EventFrame.done)
             }
         }
+        service.configuration.requestLog?.received(body, rids: run.plan.samples.map(\.rid))
         return isStream ? stream(run) : try await buffered(run)
     }
 
     private func buffered(_ run: GenerateRun) async throws(FrontError) -> Response {
         defer { run.scope.end() }
         var answers = service.answers(of: run)
-        try await service.dispatch(run)
-        let dispatchedAt = Clocks.unix()
-        while let (index, update) = try await run.mailbox.next() {
-            if let failure = update.finish?.failure { throw failure }
-            answers[index].absorb(update)
+        do throws(FrontError) {
+            try await service.dispatch(run)
+            let dispatchedAt = Clocks.unix()
+            while let (index, update) = try await run.mailbox.next() {
+                if let failure = update.finish?.failure { throw failure }
+                answers[index].absorb(update)
+            }
+            for index in answers.indices { answers[index].noteDispatch(at: dispatchedAt) }
+        } catch {
+            logFailure(of: run, error)
+            throw error
         }
-        var chunks: [[UInt8]] = []
-        for index in answers.indices {
-            answers[index].noteDispatch(at: dispatchedAt)
-            chunks.append(answers[index].chunk())
-        }
+        logFinish(of: run, answers)
+        let chunks = answers.indices.map { answers[$0].chunk() }
         guard run.plan.isArray else { return .json(bytes: chunks[0]) }
         var bytes: [UInt8] = [UInt8(ascii: "[")]
         bytes += chunks.joined(separator: CollectionOfOne(UInt8(ascii: ",")))
@@ -80,10 +84,22 @@ struct GenerateRoute: Sendable {
                     }
                     try await writer.write(frames)
                 }
-            } catch let error as FrontError where error != .clientGone {
+                logFinish(of: run, answers)
+            } catch let error as FrontError {
+                logFailure(of: run, error)
+                guard error != .clientGone else { throw error }
                 try await writer.write(EventFrame.data(error.frame))
             }
             try await writer.write(EventFrame.done)
         }
+    }
+
+    private func logFinish(of run: GenerateRun, _ answers: [GenerateAnswer]) {
+        service.configuration.requestLog?.finished(
+            run.body, rids: run.plan.samples.map(\.rid), answers: answers.map(\.summary))
+    }
+
+    private func logFailure(of run: GenerateRun, _ error: FrontError) {
+        service.configuration.requestLog?.failed(run.body, rids: run.plan.samples.map(\.rid), error)
     }
 }

@@ -9,6 +9,8 @@ struct GenerateRun: Sendable {
     /// Ids on the ring, one a sample.
     let ringIDs: [String]
     let scope: RequestScope
+    /// What the client asked for, for the log.
+    let body: JSONObject
     let scheduler: SchedulerReady
     /// Seconds of the Unix clock.
     let receivedAt: Double
@@ -32,7 +34,7 @@ extension FrontService {
             let ringIDs = try scope.open(outline.rids, into: mailbox, areChosen: outline.areRidsChosen)
             let plan = try planner.plan(body, outline)
             return GenerateRun(
-                plan: plan, mailbox: mailbox, ringIDs: ringIDs, scope: scope, scheduler: scheduler,
+                plan: plan, mailbox: mailbox, ringIDs: ringIDs, scope: scope, body: body, scheduler: scheduler,
                 receivedAt: receivedAt)
         }
     }
@@ -74,7 +76,7 @@ extension FrontService {
         let setting = GenerateAnswer.Setting(
             look: run.plan.look, weightVersion: run.scheduler.weightVersion, showsTimes: configuration.enableMetrics,
             isIncremental: run.plan.isStream && configuration.incrementalStreaming, receivedAt: run.receivedAt,
-            decode: { codec.decode([$0], skipSpecialTokens: false) })
+            decode: { codec.decode([$0], skipSpecialTokens: false) }, keepsText: configuration.requestLog != nil)
         return run.plan.samples.enumerated().map { index, sample in
             GenerateAnswer(sample, index: run.plan.isArray && run.plan.isStream ? index : nil, setting)
         }

@@ -47,20 +47,6 @@ import Testing
         }
     }
 
-    /// A word cache that has been filled over and over answers as an empty one.
-    @Test func theWordCacheForgetsWithoutError() throws {
-        let tokenizer = try TokenizerFixtures.tokenizer("llama2")
-        let fresh = try TokenizerFixtures.tokenizer("llama2")
-        var random = SeededRandom(seed: 3)
-        for _ in 0..<8000 {
-            let word = String((0..<40).map { _ in "abcdefgh".randomElement(using: &random)! })
-            _ = tokenizer.encode(word, addSpecialTokens: false)
-        }
-        for text in TokenizerFixtures.corpus[60..<200] {
-            #expect(tokenizer.encode(text, addSpecialTokens: false) == fresh.encode(text, addSpecialTokens: false))
-        }
-    }
-
     /// The reference's reader of numbers is off the nearest double here.
     @Test func unigramScoresAreReadAsTheReferenceReadsThem() {
         #expect(UnigramModel.asReferenceReads(-11.498081557296393) == -11.498081557296391)

@@ -34,17 +34,23 @@ enum ByteLevelAlphabet {
 
     /// The bytes that `text` stands for; nil if one of its characters stands for none.
     static func bytes(of text: [UInt8]) -> [UInt8]? {
-        text.withUnsafeBufferPointer { text in
-            var result: [UInt8] = []
-            result.reserveCapacity(text.count)
-            var offset = 0
-            while offset < text.count {
-                let (code, next) = text.scalar(at: offset)
-                guard code < 0x180, let byte = bytes[Int(code)] else { return nil }
-                result.append(byte)
-                offset = next
+        var result: [UInt8] = []
+        return text.withUnsafeBufferPointer { appendBytes(of: $0, to: &result) } ? result : nil
+    }
+
+    /// Appends the bytes that `text` stands for; false, with nothing appended, if a character stands for none.
+    static func appendBytes(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> Bool {
+        let count = output.count
+        var offset = 0
+        while offset < text.count {
+            let (code, next) = text.scalar(at: offset)
+            guard code < 0x180, let byte = bytes[Int(code)] else {
+                output.removeSubrange(count...)
+                return false
             }
-            return result
+            output.append(byte)
+            offset = next
         }
+        return true
     }
 }

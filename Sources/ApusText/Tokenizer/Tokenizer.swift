@@ -77,20 +77,38 @@ package final class Tokenizer: Sendable {
 
     /// The text of `ids`. Ids that are no token are left out; ill-formed UTF-8 becomes U+FFFD.
     package func decode(_ ids: some Sequence<Int32>, skipSpecialTokens: Bool) -> String {
-        var tokens: [[UInt8]] = []
-        for id in ids where !(skipSpecialTokens && added.isSpecial(id)) {
-            if let text = text(of: id) { tokens.append(text) }
-        }
-        var bytes: [UInt8]
-        if let decoder {
-            decoder.decode(&tokens)
-            bytes = Array(tokens.joined())
+        var bytes: [UInt8] = []
+        if decoder is ByteLevelDecoder {
+            // What the stage does, without the list of texts.
+            for id in ids where !(skipSpecialTokens && added.isSpecial(id)) { appendBytes(of: id, to: &bytes) }
         } else {
-            bytes = Array(tokens.joined(separator: [UInt8(ascii: " ")]))
+            var tokens: [[UInt8]] = []
+            for id in ids where !(skipSpecialTokens && added.isSpecial(id)) {
+                if let text = text(of: id) { tokens.append(text) }
+            }
+            if let decoder {
+                decoder.decode(&tokens)
+                for token in tokens { bytes += token }
+            } else {
+                bytes += tokens.joined(separator: [UInt8(ascii: " ")])
+            }
         }
         // English clean-up would damage what byte-pair models write; the reference leaves those alone too.
-        if configuration.cleansUpSpaces, !(model is BPEModel) { TokenizationCleanUp.text.normalize(&bytes) }
+        if configuration.cleansUpSpaces, !(model is BPEModel) {
+            bytes = Array(bytes.lossyText.utf8)
+            TokenizationCleanUp.text.normalize(&bytes)
+        }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
+        if let text = added.text(of: id) {
+            bytes += ByteLevelAlphabet.bytes(of: text) ?? text
+            return
+        }
+        model.vocabulary.withText(of: id) { text in
+            if !ByteLevelAlphabet.appendBytes(of: text, to: &bytes) { bytes.append(contentsOf: text) }
+        }
     }
 
     /// The bytes that a token adds inside a text (not at its beginning, where some tokenizers drop a space); nil if

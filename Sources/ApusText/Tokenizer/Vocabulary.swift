@@ -45,9 +45,16 @@ struct Vocabulary: Sendable {
     }
 
     func text(of id: Int32) -> [UInt8]? {
+        withText(of: id) { Array($0) }
+    }
+
+    /// Calls `body` with the text of `id`, in place; nil if there is none.
+    func withText<Result>(of id: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
         guard id >= 0, Int(id) < entries.count, entries[Int(id)].start >= 0 else { return nil }
         let entry = entries[Int(id)]
-        return Array(texts[Int(entry.start)..<Int(entry.start + entry.count)])
+        return texts.withUnsafeBufferPointer { texts in
+            body(UnsafeBufferPointer(rebasing: texts[Int(entry.start)..<Int(entry.start + entry.count)]))
+        }
     }
 
     private func slot(of text: [UInt8]) -> Int {

@@ -47,31 +47,40 @@ struct CodePointSet: Sendable {
     private let pages: [UInt64]
 
     init(_ source: CodePointRanges) {
-        var pageOfBlock = [UInt16](repeating: 0, count: Int(CodePointRanges.end) >> 8)
-        var pages: [UInt64] = [0, 0, 0, 0]
-        var known: [[UInt64]: UInt16] = [[0, 0, 0, 0]: 0]
-        var next = 0
-        for block in pageOfBlock.indices {
-            let blockStart = UInt32(block) << 8
-            let blockEnd = blockStart + 256
-            while next < source.ranges.count, source.ranges[next].upperBound <= blockStart { next += 1 }
-            var page: [UInt64] = [0, 0, 0, 0]
-            var index = next
-            while index < source.ranges.count, source.ranges[index].lowerBound < blockEnd {
-                for code in source.ranges[index].clamped(to: blockStart..<blockEnd) {
-                    page[Int(code & 255) >> 6] |= 1 << UInt64(code & 63)
-                }
-                index += 1
-            }
+        let (emptyPage, fullPage): (UInt16, UInt16) = (0, 1)
+        var pageOfBlock = [UInt16](repeating: emptyPage, count: Int(CodePointRanges.end) >> 8)
+        var pages: [UInt64] = Array(repeating: 0, count: 4) + Array(repeating: .max, count: 4)
+        var known: [[UInt64]: UInt16] = [:]
+        // The page under construction: only blocks that a range begins or ends in need one.
+        var (block, page): (Int, [UInt64]) = (0, [0, 0, 0, 0])
+        func close() {
+            guard page != [0, 0, 0, 0] else { return }
             if let number = known[page] {
                 pageOfBlock[block] = number
             } else {
-                let number = UInt16(pages.count / 4)
-                known[page] = number
-                pageOfBlock[block] = number
+                pageOfBlock[block] = UInt16(pages.count / 4)
+                known[page] = pageOfBlock[block]
                 pages += page
             }
+            page = [0, 0, 0, 0]
         }
+        for range in source.ranges {
+            var code = range.lowerBound
+            while code < range.upperBound {
+                if Int(code >> 8) != block {
+                    close()
+                    block = Int(code >> 8)
+                }
+                if code & 255 == 0, range.upperBound - code >= 256 {
+                    pageOfBlock[block] = fullPage
+                    code += 256
+                } else {
+                    page[Int(code & 255) >> 6] |= 1 << UInt64(code & 63)
+                    code += 1
+                }
+            }
+        }
+        close()
         self.pageOfBlock = pageOfBlock
         self.pages = pages
     }

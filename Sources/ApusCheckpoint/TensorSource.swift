@@ -24,8 +24,8 @@ package struct TensorSource: Sendable {
         UnsafeRawBufferPointer(rebasing: file.bytes[range])
     }
 
-    /// Gives the pages back once the values have been copied out.
-    package func discard() {
-        file.discard(range)
+    /// Gives pages back once their values have been copied out: the first `byteCount` bytes.
+    package func discard(first byteCount: Int) {
+        file.discard(range.lowerBound..<range.lowerBound + min(byteCount, range.count))
     }
 }

@@ -14,7 +14,7 @@ package final class ModelRunner: ModelWorker {
     private let runtime: TensorRuntime
     private let sampler: Sampler
     private let scratch: UnsafeMutableBufferPointer<Sampler.Scratch>
-    /// Rows that go through the head at once: what 64 MB of logits hold.
+    /// Rows that go through the head at once: what `logitsByteCount` holds.
     private let headRows: Int
 
     // Refilled by each step.
@@ -35,10 +35,11 @@ package final class ModelRunner: ModelWorker {
 
     /// - Parameters:
     ///   - contextLength: Longest sequence; nil: the model's own.
+    ///   - logitsByteCount: Memory for logits: what needs more goes through the head in parts.
     /// - Throws: `TensorError.outOfMemory`.
     package init(
         _ decoder: Decoder, endTokenIDs: [Int32], slotCount: Int, contextLength: Int? = nil,
-        sampling: Sampler.Options = Sampler.Options()
+        sampling: Sampler.Options = Sampler.Options(), logitsByteCount: Int = 64 << 20
     ) throws {
         let configuration = decoder.configuration
         self.endTokenIDs = endTokenIDs
@@ -50,7 +51,7 @@ package final class ModelRunner: ModelWorker {
         sampler = Sampler(runtime, options: sampling)
         scratch = .allocate(capacity: runtime.pool.threadCount)
         scratch.initialize(repeating: Sampler.Scratch())
-        headRows = max(1, (64 << 20) / (vocabularySize * MemoryLayout<Float>.stride))
+        headRows = max(1, logitsByteCount / (vocabularySize * MemoryLayout<Float>.stride))
     }
 
     deinit {

@@ -56,8 +56,12 @@ extension PackedWeight {
             biases.append(bias)
         }
 
+        /// - Parameter onPacked: called now and then with a number of outputs, the first ones, whose sources are not
+        ///   needed any more: the memory of a large source can go while the rest is packed.
         /// - Throws: `TensorError.outOfMemory`.
-        package func build(_ runtime: TensorRuntime) throws(TensorError) -> PackedWeight {
+        package func build(
+            _ runtime: TensorRuntime, onPacked: ((_ outputs: Int) -> Void)? = nil
+        ) throws(TensorError) -> PackedWeight {
             precondition(!sources.isEmpty)
             precondition(arrangement == .sequential || sources.count == 2 && sources[0].outputs == sources[1].outputs)
             let outputs = sources.reduce(0) { $0 + $1.outputs }
@@ -72,19 +76,27 @@ extension PackedWeight {
             let scales = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
             let sums = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
             let family = runtime.family(of: format)
-            runtime.pool.run(count: panels) { panel, _ in
-                var job = apus_panel()
-                job.inner = inputs
-                job.packed = buffer.base + panel * panelBytes
-                job.scales = scales.map { $0.floats + panel * width }
-                job.sums = sums.map { $0.base.assumingMemoryBound(to: Int32.self) + panel * width }
-                fill(&job, panel: panel)
-                family.pack_panel(&job)
+            let slice = max(runtime.pool.threadCount * 4, Self.sliceByteCount / panelBytes)
+            for start in stride(from: 0, to: panels, by: slice) {
+                runtime.pool.run(count: min(slice, panels - start)) { index, _ in
+                    let panel = start + index
+                    var job = apus_panel()
+                    job.inner = inputs
+                    job.packed = buffer.base + panel * panelBytes
+                    job.scales = scales.map { $0.floats + panel * width }
+                    job.sums = sums.map { $0.base.assumingMemoryBound(to: Int32.self) + panel * width }
+                    fill(&job, panel: panel)
+                    family.pack_panel(&job)
+                }
+                onPacked?(min(outputs, (start + slice) * width))
             }
             return PackedWeight(
                 outputs: outputs, inputs: inputs, format: format, arrangement: arrangement, panels: panels,
                 buffer: buffer, bias: bias, scales: scales, sums: sums)
         }
+
+        /// Packed bytes between two calls of `onPacked`.
+        private static let sliceByteCount = 16 << 20
 
         /// The tensor and the row in it that a packed column shows; nil for padding.
         private func origin(panel: Int, lane: Int) -> (source: Int, row: Int)? {

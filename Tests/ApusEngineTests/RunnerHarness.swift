@@ -13,12 +13,13 @@ final class RunnerHarness {
 
     init(
         _ model: String, _ element: ElementType = .bfloat16, threads: Int = 2, kernels: String? = nil,
-        slots: Int = 1024, sampling: Sampler.Options = Sampler.Options()
+        slots: Int = 1024, logitsByteCount: Int = 64 << 20
     ) throws {
         let runtime = try TensorRuntime(threads: threads, kernels: kernels)
         let loader = try ModelLoader(directory: ModelFixtures.directory(model), elementType: element)
         runner = try ModelRunner(
-            loader.load(runtime), endTokenIDs: loader.endTokenIDs, slotCount: slots, sampling: sampling)
+            loader.load(runtime), endTokenIDs: loader.endTokenIDs, slotCount: slots,
+            logitsByteCount: logitsByteCount)
         free = Array(0..<Int32(slots))
     }
 

@@ -52,7 +52,12 @@ final class WeightLoader {
                 PackedWeight.Source(base: weight.base, element: weight.element, outputs: outputs, rowStride: inputs),
                 bias: biasSource)
         }
-        let packed = try withExtendedLifetime(tensors) { try builder.build(runtime) }
+        let packed = try withExtendedLifetime(tensors) {
+            try builder.build(runtime) { outputs in
+                // One projection alone may be an embedding table, the larger part of a small model.
+                if projections.count == 1 { tensors[0].discard(outputs * tensors[0].rowByteCount) }
+            }
+        }
         for tensor in tensors { finished(tensor) }
         return packed
     }
@@ -62,15 +67,20 @@ final class WeightLoader {
         let tensor = try source.tensor("\(name).weight", shape: [rows, columns])
         let kept = tensor.element == .float32 ? element : tensor.element
         let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
-        // Some thousand rows at a time keep every thread busy and the source's pages few.
-        let block = 1024
+        // Blocks keep every thread busy; a slice of blocks is what the source has in memory at a time.
+        let block = 256
+        let slice = 16 * runtime.pool.threadCount
+        let blocks = (rows + block - 1) / block
         withExtendedLifetime(tensor.owner) {
-            runtime.pool.run(count: (rows + block - 1) / block) { part, _ in
-                let first = part * block * columns
-                let count = min(block, rows - part * block) * columns
-                runtime.convert(
-                    tensor.base + first * tensor.element.byteCount, from: tensor.element,
-                    to: buffer.base + first * kept.byteCount, as: kept, count: count)
+            for start in stride(from: 0, to: blocks, by: slice) {
+                runtime.pool.run(count: min(slice, blocks - start)) { index, _ in
+                    let row = (start + index) * block
+                    runtime.convert(
+                        tensor.base + row * tensor.rowByteCount, from: tensor.element,
+                        to: buffer.base + row * columns * kept.byteCount, as: kept,
+                        count: min(block, rows - row) * columns)
+                }
+                tensor.discard(min(rows, (start + slice) * block) * tensor.rowByteCount)
             }
         }
         finished(tensor)
@@ -78,7 +88,7 @@ final class WeightLoader {
     }
 
     private func finished(_ tensor: WeightTensor) {
-        tensor.discard()
+        tensor.discard(tensor.byteCount)
         done += tensor.byteCount
         progress?(done, source.byteCount)
     }

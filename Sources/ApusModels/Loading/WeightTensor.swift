@@ -9,11 +9,12 @@ struct WeightTensor {
     let shape: [Int]
     /// Keeps `base` valid.
     let owner: AnyObject
-    /// Lets go of the memory that the numbers take once they have been copied.
-    let discard: () -> Void
+    /// Lets go of the memory that the first numbers take once they have been copied; counted in bytes.
+    let discard: (_ byteCount: Int) -> Void
 
-    var elementCount: Int { shape.reduce(1, *) }
-    var byteCount: Int { elementCount * element.byteCount }
+    var byteCount: Int { shape.reduce(element.byteCount, *) }
+    /// Bytes from one row to the next.
+    var rowByteCount: Int { byteCount / shape[0] }
 }
 
 /// Where tensors come from, by their names in a checkpoint.
@@ -33,7 +34,7 @@ struct CheckpointWeights: WeightSource {
         // An empty tensor has no address; no model has one, since every dimension of a configuration is positive.
         return WeightTensor(
             base: source.bytes.baseAddress!, element: source.elementType, shape: shape, owner: source.file,
-            discard: source.discard)
+            discard: source.discard(first:))
     }
 
     var byteCount: Int { checkpoint.files.reduce(0) { $0 + $1.bytes.count } }
@@ -59,7 +60,7 @@ struct RandomWeights: WeightSource {
             }
         }
         return WeightTensor(
-            base: UnsafeRawPointer(numbers.base), element: .float32, shape: shape, owner: numbers, discard: {})
+            base: UnsafeRawPointer(numbers.base), element: .float32, shape: shape, owner: numbers, discard: { _ in })
     }
 
     var byteCount: Int { 0 }

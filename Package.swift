@@ -35,6 +35,7 @@ let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: 
 let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 let package = Package(
@@ -50,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -85,7 +87,8 @@ let package = Package(
             "ApusFront",
             [
                 "ApusCore", "ApusJSON", "ApusWire", "ApusText", "ApusObserve",
-                logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, httpTypes,
+                logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, nioHTTPTypes,
+                httpTypes,
             ]),
         target("ApusSupervisor", ["ApusCore", "ApusObserve", logging]),
         target("ApusConfiguration", ["ApusCore", "ApusJSON", configuration, yams]),

@@ -91,6 +91,25 @@ import Testing
         }
     }
 
+    @Test func clientsThatAskFirstAreToldToGoOn() async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let (interim, text) = await onThread {
+                let client = RawClient(port: port)
+                let body = #"{"prompt":"ab"}"#
+                client.send(
+                    "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        + "Expect: 100-continue\r\nContent-Length: \(body.utf8.count)\r\n\r\n")
+                let interim = client.receive(until: "\r\n\r\n")
+                client.send(body)
+                return (interim, client.receive(until: "}"))
+            }
+            #expect(interim == "HTTP/1.1 100 Continue\r\n\r\n")
+            #expect(text.hasPrefix("HTTP/1.1 200 OK"))
+            #expect(text.contains(#""count":2"#))
+        }
+    }
+
     @Test func slowBodiesAreGivenUp() async throws {
         try await withFront(.live, configure: { $0.bodyTimeout = 0.2 }) { server in
             let port = try port(server)

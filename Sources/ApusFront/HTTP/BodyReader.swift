@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTPTypes
 import Synchronization
 
 /// Reads request bodies within limits of size, time and memory of all of them together.
@@ -22,6 +23,10 @@ final class BodyReader: Sendable {
         if let declared = request.headers[.contentLength].flatMap({ Int($0) }), declared > limit {
             closeSoon(channel)
             throw .bodyTooLarge(limit: limit)
+        }
+        // RFC 9110, section 10.1.1: a client with much to send waits for this word (curl: a second long).
+        if request.headers[.expect]?.lowercased() == "100-continue" {
+            channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
         }
         let isLate = Mutex(false)
         let deadline = channel.eventLoop.scheduleTask(in: .nanoseconds(Int64(timeout * 1e9))) {

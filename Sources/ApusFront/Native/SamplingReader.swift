@@ -89,13 +89,13 @@ struct SamplingReader {
         guard temperature >= 0, temperature.isFinite else {
             throw .refused("temperature must be a non-negative finite number, got \(value).")
         }
-        parameters.temperature = Float(temperature)
+        parameters.temperature = min(Float(temperature), .greatestFiniteMagnitude)
     }
 
     private func readFilters(_ parameters: inout SamplingParameters) throws(FrontError) {
         if let value = object.given("top_p"), let topP = value.doubleValue {
             guard topP > 0, topP <= 1 else { throw .refused("top_p must be in (0, 1], got \(value).") }
-            parameters.topP = Float(topP)
+            parameters.topP = max(Float(topP), .leastNormalMagnitude)
         }
         if let value = object.given("min_p"), let minP = value.doubleValue {
             guard (0...1).contains(minP) else { throw .refused("min_p must be in [0, 1], got \(value).") }
@@ -127,7 +127,7 @@ struct SamplingReader {
         guard penalty > 0, penalty <= 2 else {
             throw .refused("repetition_penalty must be in (0, 2] (1.0 = no penalty), got \(value).")
         }
-        parameters.repetitionPenalty = Float(penalty)
+        parameters.repetitionPenalty = max(Float(penalty), .leastNormalMagnitude)
     }
 
     private func readLength(_ parameters: inout SamplingParameters) throws(FrontError) {

@@ -16,6 +16,7 @@ final class RingMonitor: Sendable {
         var signs: [UInt64: Waiter<Bool>] = [:]
         var flushes: [UInt64: Waiter<FlushOutcome>] = [:]
         var reports: [UInt64: Waiter<SchedulerState>] = [:]
+        var controls: [UInt64: Waiter<ControlReply>] = [:]
     }
 
     private let state: Mutex<State>
@@ -54,6 +55,11 @@ final class RingMonitor: Sendable {
         await wait(\.reports, timeout, send)
     }
 
+    /// As `flush(within:_:)`, for an operator's call.
+    func control(within timeout: Double, _ send: (UInt64) -> Void) async -> ControlReply? {
+        await wait(\.controls, timeout, send)
+    }
+
     private func wait<Value: Sendable>(
         _ table: WritableKeyPath<State, [UInt64: Waiter<Value>]>, _ timeout: Double, _ send: (UInt64) -> Void
     ) async -> Value? {
@@ -88,6 +94,10 @@ final class RingMonitor: Sendable {
             case .state(let call, let report):
                 if let waiter = state.reports.removeValue(forKey: call) {
                     resume.append { waiter.continuation.resume(returning: report) }
+                }
+            case .controlled(let call, let reply):
+                if let waiter = state.controls.removeValue(forKey: call) {
+                    resume.append { waiter.continuation.resume(returning: reply) }
                 }
             default: break
             }
@@ -127,6 +137,7 @@ final class RingMonitor: Sendable {
     /// Takes out those whose time is over, to be resumed without the lock.
     private static func giveUp(before now: Double, _ state: inout State) -> [() -> Void] {
         overdue(&state.signs, now) + overdue(&state.flushes, now) + overdue(&state.reports, now)
+            + overdue(&state.controls, now)
     }
 
     private static func overdue<Value: Sendable>(_ table: inout [UInt64: Waiter<Value>], _ now: Double) -> [() -> Void]

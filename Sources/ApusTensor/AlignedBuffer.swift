@@ -44,6 +44,30 @@ package final class AlignedBuffer: @unchecked Sendable {
         byteCount = size
     }
 
+    /// Gives the memory back to the system; the buffer stays, and holds zeros.
+    package func discard() {
+        guard byteCount >= Self.hugePage else {
+            memset(base, 0, byteCount)
+            return
+        }
+        madvise(base, Self.mappedSize(byteCount), MADV_DONTNEED)
+    }
+
+    /// Bytes of the buffer that take memory now: what was never written to does not.
+    package var residentByteCount: Int {
+        guard byteCount >= Self.hugePage else { return byteCount }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let size = Self.mappedSize(byteCount)
+        var flags = [UInt8](repeating: 0, count: 1 << 16)
+        var resident = 0
+        for start in stride(from: 0, to: size, by: flags.count * page) {
+            let length = min(flags.count * page, size - start)
+            guard mincore(base + start, length, &flags) == 0 else { return byteCount }
+            resident += flags[..<(length / page)].reduce(0) { $0 + Int($1 & 1) } * page
+        }
+        return min(resident, byteCount)
+    }
+
     /// The buffer as numbers.
     package var floats: UnsafeMutablePointer<Float> {
         base.assumingMemoryBound(to: Float.self)

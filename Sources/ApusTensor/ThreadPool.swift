@@ -32,7 +32,10 @@ package final class ThreadPool: @unchecked Sendable {
     private var threads: [pthread_t] = []
 
     private static let closed: UInt64 = 0xffff_ffff
-    private typealias Body = (Int, Int) -> Void
+    /// A job's closure in a type of its own: bare function types change their calling convention in memory.
+    private struct Body {
+        let call: (Int, Int) -> Void
+    }
 
     /// - Parameters:
     ///   - threads: threads of a job, the caller included; at least 1.
@@ -71,7 +74,7 @@ package final class ThreadPool: @unchecked Sendable {
         }
         precondition(!busy.exchange(true, ordering: .acquiring), "a thread pool serves one caller at a time")
         withoutActuallyEscaping(body) { escapable in
-            withUnsafePointer(to: escapable) { pointer in
+            withUnsafePointer(to: Body(call: escapable)) { pointer in
                 open(count: total, body: UInt(bitPattern: pointer))
                 while work(as: 0) {}
                 var spins = 0
@@ -116,8 +119,7 @@ package final class ThreadPool: @unchecked Sendable {
         // Another thread was quicker: there may be more to draw.
         guard exchange.exchanged else { return true }
         // An index of this job is ours, so the caller is still waiting and its closure alive.
-        let call = UnsafePointer<Body>(bitPattern: pointer).unsafelyUnwrapped
-        call.pointee(index, worker)
+        UnsafePointer<Body>(bitPattern: pointer).unsafelyUnwrapped.pointee.call(index, worker)
         finished.add(1, ordering: .acquiringAndReleasing)
         return true
     }

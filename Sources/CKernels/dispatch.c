@@ -8,7 +8,9 @@
 
 enum { TABLES = 8 };
 
-static const char *const names[TABLES + 1] = {"scalar", "amx-soft", "neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", 0};
+static const char *const names[TABLES + 1] = {
+    "scalar", "amx-soft", "neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", 0,
+};
 
 static apus_kernels tables[TABLES];
 static bool runnable[TABLES];

@@ -28,7 +28,7 @@ HELD_OUT_SHARE = 0.02
 SHORT, LONG = 256, 2048
 LONG_SHARE = 0.25
 MOST_CHARACTERS = 9_000
-FACT_DOCUMENTS = 120_000
+FACT_DOCUMENTS, DRILL_DOCUMENTS = 120_000, 40_000
 
 
 def fetch(source, work):
@@ -177,12 +177,14 @@ def main():
         lambda: prose + ["".join(text for text, _ in document) for document in fact_documents[:FACT_DOCUMENTS // 2]],
     )
 
-    encoded = {"prose": [], "facts": []}
+    encoded = {"prose": [], "facts": [], "drill": []}
     for document in prose:
         tokens, pieces = encode_prose(tokenizer, document)
         encoded["prose"].append((tokens, [True] * len(tokens), pieces))
     for document in fact_documents:
         encoded["facts"].append((*encode_segments(tokenizer, document), [0]))
+    for _ in range(DRILL_DOCUMENTS):
+        encoded["drill"].append((*encode_segments(tokenizer, facts.drill_document(rng)), [0]))
     manifest["tokens"] = {kind: sum(len(tokens) for tokens, _, _ in every) for kind, every in encoded.items()}
     print(manifest["tokens"], flush=True)
 

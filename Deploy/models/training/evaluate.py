@@ -93,6 +93,19 @@ class Judge:
             size += len(self.tokenizer.decode(tokens[0, 1:]).encode())
         return math.exp(loss / count), loss / math.log(2) / size, count
 
+    @torch.inference_mode()
+    def perplexity_by_position(self, documents, edges=(0, 256, 1024, 2048)):
+        """Perplexity within ranges of positions, on documents strung together to the model's full length."""
+        text = "<|endoftext|>".join(documents)
+        tokens = self.tokenizer(text, return_tensors="pt")["input_ids"][0]
+        rows = tokens[: len(tokens) // edges[-1] * edges[-1]].view(-1, edges[-1])
+        losses = []
+        for row in rows:
+            logits = self.model(row[None]).logits[0, :-1]
+            losses.append(torch.nn.functional.cross_entropy(logits, row[1:], reduction="none"))
+        mean = torch.stack(losses).mean(0)
+        return {f"{a}-{b}": math.exp(mean[a : b - 1].mean()) for a, b in zip(edges, edges[1:])}
+
 
 def questions():
     """Per relation its question forms and the fields of every row."""
@@ -146,6 +159,9 @@ def main():
             if documents:
                 perplexity, bits, count = judge.perplexity(documents)
                 print(f"{name}: perplexity {perplexity:.1f}, {bits:.3f} bits per byte, {count} tokens", flush=True)
+        prose = [document for name, documents in held_out.items() if name != "wordnet-base" for document in documents]
+        for positions, perplexity in judge.perplexity_by_position(prose).items():
+            print(f"positions {positions}: perplexity {perplexity:.1f}", flush=True)
 
     for prompt in SAMPLES:
         (tokens,) = judge.continuations([prompt], most=48)

@@ -7,6 +7,7 @@ read by the model but not predicted in training. Everything is drawn from a seed
 import random
 
 from conversations import (
+    chat,
     check_chat,
     follow_up_chat,
     json_chat,
@@ -15,7 +16,16 @@ from conversations import (
     small_talk_chat,
     story_chat,
 )
-from statements import country_text, plain, question_text, statements_text, word_sum_text
+from relations import DRILL_WEIGHTS, question
+from statements import (
+    country_text,
+    element_statement,
+    plain,
+    question_text,
+    statements_text,
+    sum_statement,
+    word_sum_text,
+)
 from stories import story
 
 
@@ -37,6 +47,16 @@ GENERATORS = [
     (question_text, 5),
     (story_document, 6),
 ]
+
+
+def drill_document(rng):
+    """What needs more practice than the mix gives: sums, elements and the rarer kinds of question, one at a time."""
+    kind = rng.random()
+    if kind < 0.2:
+        return plain(" ".join(sum_statement(rng) for _ in range(rng.randint(4, 12))))
+    if kind < 0.3:
+        return plain(" ".join(element_statement(rng) for _ in range(rng.randint(2, 6))))
+    return chat([question(rng, DRILL_WEIGHTS)[:2]])
 
 
 def document(rng):

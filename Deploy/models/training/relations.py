@@ -65,7 +65,7 @@ CONTINENT = (
         "In which part of the world is {country}?",
     ],
     ["What continent is {country} on?"],
-    "{Country} is in {continent}.",
+    "It is in {continent}.",
 )
 CURRENCY = (
     [
@@ -95,7 +95,7 @@ COUNTRY_OF = (
         "What country is {capital} the capital of?",
     ],
     ["In which country is {capital} the capital?"],
-    "{capital} is the capital of {country}.",
+    "It is the capital of {country}.",
 )
 DEFINITION = (
     [
@@ -241,27 +241,29 @@ def month_fields(rng):
     return {"ordinal": ORDINALS[index], "month": MONTHS[index]}
 
 
-# Relations with their weight, a function that draws the fields, and the name of the field that is the short answer.
+# Relations with their weights in the mix and in the drill, a function that draws the fields, and the name of the field
+# that is the short answer.
 RELATIONS = [
-    (CAPITAL, 26, lambda rng: country_fields(rng.choice(COUNTRIES)), "capital"),
-    (COUNTRY_OF, 7, lambda rng: country_fields(rng.choice(COUNTRIES)), "country"),
-    (CONTINENT, 7, lambda rng: country_fields(rng.choice(COUNTRIES)), "continent"),
-    (CURRENCY, 6, lambda rng: country_fields(rng.choice(COUNTRIES)), "currency"),
-    (LANGUAGE, 7, lambda rng: country_fields(rng.choice(COUNTRIES)), "language"),
-    (DEFINITION, 24, lambda rng: definition_fields(rng.choice(DEFINITIONS)), "definition"),
-    (SYMBOL, 3, lambda rng: element_fields(rng.choice(ELEMENTS)), "symbol"),
-    (ATOMIC_NUMBER, 2, lambda rng: element_fields(rng.choice(ELEMENTS)), "number"),
-    (OPPOSITE, 6, lambda rng: rng.choice(OPPOSITES), "opposite"),
-    (YOUNG, 1, lambda rng: animal_fields(rng.choice(ANIMALS)), "young"),
-    (SOUND, 1, lambda rng: animal_fields(rng.choice(ANIMALS)), "sound"),
-    (ADDITION, 12, sum_fields, "result"),
-    (SUBTRACTION, 5, difference_fields, "result"),
-    (MULTIPLICATION, 6, product_fields, "result"),
-    (AFTER_DAY, 1, lambda rng: following_fields(DAYS, rng), "b"),
-    (AFTER_MONTH, 1, lambda rng: following_fields(MONTHS, rng), "b"),
-    (ORDINAL_MONTH, 1, month_fields, "month"),
+    (CAPITAL, 26, 10, lambda rng: country_fields(rng.choice(COUNTRIES)), "capital"),
+    (COUNTRY_OF, 7, 10, lambda rng: country_fields(rng.choice(COUNTRIES)), "country"),
+    (CONTINENT, 7, 12, lambda rng: country_fields(rng.choice(COUNTRIES)), "continent"),
+    (CURRENCY, 6, 8, lambda rng: country_fields(rng.choice(COUNTRIES)), "currency"),
+    (LANGUAGE, 7, 8, lambda rng: country_fields(rng.choice(COUNTRIES)), "language"),
+    (DEFINITION, 24, 12, lambda rng: definition_fields(rng.choice(DEFINITIONS)), "definition"),
+    (SYMBOL, 3, 6, lambda rng: element_fields(rng.choice(ELEMENTS)), "symbol"),
+    (ATOMIC_NUMBER, 2, 3, lambda rng: element_fields(rng.choice(ELEMENTS)), "number"),
+    (OPPOSITE, 6, 7, lambda rng: rng.choice(OPPOSITES), "opposite"),
+    (YOUNG, 1, 1, lambda rng: animal_fields(rng.choice(ANIMALS)), "young"),
+    (SOUND, 1, 1, lambda rng: animal_fields(rng.choice(ANIMALS)), "sound"),
+    (ADDITION, 12, 14, sum_fields, "result"),
+    (SUBTRACTION, 5, 9, difference_fields, "result"),
+    (MULTIPLICATION, 6, 9, product_fields, "result"),
+    (AFTER_DAY, 1, 1, lambda rng: following_fields(DAYS, rng), "b"),
+    (AFTER_MONTH, 1, 1, lambda rng: following_fields(MONTHS, rng), "b"),
+    (ORDINAL_MONTH, 1, 1, month_fields, "month"),
 ]
-RELATION_WEIGHTS = [weight for _, weight, _, _ in RELATIONS]
+MIX_WEIGHTS = [weight for _, weight, _, _, _ in RELATIONS]
+DRILL_WEIGHTS = [weight for _, _, weight, _, _ in RELATIONS]
 TRIVIA_SHARE = 0.14
 
 
@@ -269,7 +271,7 @@ def short_form(text):
     return upper_first(str(text)) + ("" if str(text).endswith(".") else ".")
 
 
-def question(rng):
+def question(rng, weights=MIX_WEIGHTS):
     """A question, its answer as a sentence, and its short answer."""
     if rng.random() < TRIVIA_SHARE:
         row = rng.choice(TRIVIA)
@@ -277,7 +279,7 @@ def question(rng):
         if rng.random() < 0.15:
             text = rng.choice(["Please tell me: ", "I have a question. ", "Tell me, "]) + text
         return text, row["statement"], short_form(row["answer"])
-    (asked, _, answer), _, draw, short = rng.choices(RELATIONS, RELATION_WEIGHTS)[0]
+    (asked, _, answer), _, _, draw, short = rng.choices(RELATIONS, weights)[0]
     fields = draw(rng)
     # The first template is the commonest way of asking.
     template = asked[0] if rng.random() < 0.3 else rng.choice(asked)

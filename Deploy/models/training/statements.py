@@ -5,6 +5,7 @@ from relations import (
     AFTER_DAY,
     AFTER_MONTH,
     ANIMALS,
+    ATOMIC_NUMBER,
     COUNTRIES,
     DAYS,
     DEFINITIONS,
@@ -16,6 +17,7 @@ from relations import (
     ORDINAL_MONTH,
     SOUND,
     SUBTRACTION,
+    SYMBOL,
     TRIVIA,
     YOUNG,
     animal_fields,
@@ -97,6 +99,22 @@ def statement(rng):
     if kind < 0.98:
         return AFTER_MONTH[2].format(**following_fields(MONTHS, rng))
     return ORDINAL_MONTH[2].format(**month_fields(rng))
+
+
+def sum_statement(rng):
+    a, b = rng.randint(0, 10), rng.randint(0, 10)
+    relation, (a, b, result) = rng.choice(
+        [
+            (ADDITION, (a, b, a + b)),
+            (SUBTRACTION, (max(a, b), min(a, b), abs(a - b))),
+            (MULTIPLICATION, (a, b, a * b)),
+        ]
+    )
+    return relation[2].format(a=a, b=b, result=result)
+
+
+def element_statement(rng):
+    return rng.choice([SYMBOL, SYMBOL, ATOMIC_NUMBER])[2].format(**element_fields(rng.choice(ELEMENTS)))
 
 
 def statements_text(rng):

@@ -24,11 +24,16 @@ import torch.multiprocessing
 from model import Model, Shape, export
 from muon import Muon
 
-#: The rows of one step, by kind.
+#: The rows of one step, by kind, up to and after the point `DRILL_FROM` of the time.
 BATCHES = {
     "short": ["facts", "facts", "prose", "facts", "prose", "facts", "facts", "prose"] * 2,
     "long": ["facts", "prose"],
 }
+DRILL_BATCHES = {
+    "short": ["drill", "drill", "facts", "drill", "prose", "facts", "drill", "drill"] * 2,
+    "long": ["drill", "prose"],
+}
+DRILL_FROM = 0.68
 #: Every so many steps, long rows are trained on.
 LONG_EVERY = 4
 WARM_UP_STEPS = 50
@@ -48,17 +53,17 @@ class Rows:
     """The packed rows of one length; batches take them in order, and from the start again when they are used up."""
 
     def __init__(self, work, name):
-        self.kinds = BATCHES[name]
-        self.tokens = {kind: numpy.load(work / f"{kind}-{name}-tokens.npy") for kind in set(self.kinds)}
-        self.learnt = {kind: numpy.load(work / f"{kind}-{name}-learnt.npy") for kind in set(self.kinds)}
-        self.length = self.tokens[self.kinds[0]].shape[1]
+        kinds = {*BATCHES[name], *DRILL_BATCHES[name]}
+        self.tokens = {kind: numpy.load(work / f"{kind}-{name}-tokens.npy") for kind in kinds}
+        self.learnt = {kind: numpy.load(work / f"{kind}-{name}-learnt.npy") for kind in kinds}
+        self.length = self.tokens["facts"].shape[1]
 
-    def batch(self, index, rank, count):
+    def batch(self, kinds, index, rank, count):
         """Tokens and labels, [rows, length] each, of the share of process `rank` of `count` in batch `index`."""
         tokens, learnt = [], []
-        for place in range(rank, len(self.kinds), count):
-            kind = self.kinds[place]
-            row = index * self.kinds.count(kind) + self.kinds[:place].count(kind)
+        for place in range(rank, len(kinds), count):
+            kind = kinds[place]
+            row = index * kinds.count(kind) + kinds[:place].count(kind)
             row %= len(self.tokens[kind])
             tokens.append(self.tokens[kind][row])
             learnt.append(self.learnt[kind][row])
@@ -113,7 +118,8 @@ def work_on(rank, arguments, rendezvous):
 
     while spent < budget:
         name = "long" if step % LONG_EVERY == LONG_EVERY - 1 else "short"
-        tokens, labels = rows[name].batch(counts[name], rank, arguments.processes)
+        kinds = (BATCHES if spent < DRILL_FROM * budget else DRILL_BATCHES)[name]
+        tokens, labels = rows[name].batch(kinds, counts[name], rank, arguments.processes)
         with torch.autocast("cpu", torch.bfloat16):
             loss = compiled(tokens, labels, *rotations[name])
         loss.backward()
@@ -126,7 +132,7 @@ def work_on(rank, arguments, rendezvous):
             optimizer.step()
             optimizer.zero_grad()
         step, counts[name] = step + 1, counts[name] + 1
-        trained_tokens += len(rows[name].kinds) * rows[name].length
+        trained_tokens += len(kinds) * rows[name].length
         # The first process's clock holds for all.
         clock = torch.tensor([time.monotonic() - began])
         dist.broadcast(clock, 0)

@@ -1,8 +1,10 @@
 import ArgumentParser
 
 /// The one executable: a server of three processes, each of its roles alone, and tools.
+///
+/// Commands run on the main thread, so that what they block there (signals) is blocked everywhere.
 @main
-struct Apus: AsyncParsableCommand {
+struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apus", abstract: "Serves language models on CPUs over SGLang's HTTP API.",
         version: Version.text,

@@ -79,7 +79,7 @@ struct EndingTests {
     @Test
     func `each role runs alone`() throws {
         let port = Fixture.freePort()
-        let flags = ["--model-path", Fixture.model("qwen2"), "--port", String(port)]
+        let flags = ["--model-path", Fixture.model("qwen2"), "--port", String(port), "--max-total-tokens", "16Ki"]
         let front = Server(["front"] + flags, port: port)
         let detokenizer = Server(["detokenizer"] + flags, runtimeParent: front.runtimeParent)
         let scheduler = Server(["scheduler"] + flags, runtimeParent: front.runtimeParent)

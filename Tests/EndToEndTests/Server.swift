@@ -36,9 +36,10 @@ final class Server {
         environment: [String: String] = [:]
     ) throws -> Server {
         let port = Fixture.freePort()
+        // A pool that a test can fill, and that is made in no time.
+        let flags = ["serve", "--model-path", model, "--port", String(port), "--max-total-tokens", "16Ki"]
         let server = Server(
-            ["serve", "--model-path", model, "--port", String(port)] + arguments, port: port,
-            runtimeParent: runtimeParent, environment: environment)
+            flags + arguments, port: port, runtimeParent: runtimeParent, environment: environment)
         try server.waitUntilHealthy()
         return server
     }

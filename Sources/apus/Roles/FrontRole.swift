@@ -8,8 +8,14 @@ import ApusWire
 import Logging
 import ServiceLifecycle
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Builds the front from the configuration and runs it.
-struct FrontRole {
+struct FrontRole: Sendable {
     private let role: RoleLaunch
 
     init(_ role: RoleLaunch) {
@@ -21,7 +27,16 @@ struct FrontRole {
         configuration.environment.forcesShutdown ? 0 : 60
     }
 
-    func run() async throws {
+    /// Runs the front on threads of its own, and ends the process after it.
+    func runToTheEnd() -> Never {
+        Task {
+            do { try await run() } catch { Failure.end(command: "front", with: error) }
+            exit(0)
+        }
+        while true { pause() }
+    }
+
+    private func run() async throws {
         let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
         let directory = role.directory
         let context = try ZeroMQContext()
@@ -79,7 +94,9 @@ struct FrontRole {
         front.keepAlive = given.environment.keepAliveTimeout
         front.drainTimeout = Self.drainTimeout(given)
         front.schedulerPatience = given.watchdogTimeout
+        front.enableMetrics = given["enable-metrics"] == .boolean(true)
         front.accessLog = Self.accessLog(level: given.httpLogLevel)
+        front.requestLog = Self.requestLog(given)
         return front
     }
 
@@ -94,6 +111,13 @@ struct FrontRole {
     private static func accessLog(level: String) -> (@Sendable (String) -> Void)? {
         guard let level = Logger.Level(rawValue: level), level <= .info else { return nil }
         return { line in StandardErrorLog.write("\(line)\n") }
+    }
+
+    private static func requestLog(_ given: ServeConfiguration) -> RequestLog? {
+        guard given.logsRequests, let level = RequestLog.Level(rawValue: given.requestLogLevel),
+            let format = RequestLog.Format(rawValue: given.requestLogFormat)
+        else { return nil }
+        return RequestLog(level: level, format: format) { line in StandardErrorLog.write("\(line)\n") }
     }
 
     /// A port that cannot be had is the commonest mistake, and deserves to be named.

@@ -13,7 +13,7 @@ import Synchronization
 #endif
 
 /// What every role does before its own work: configuration, log, allocator, signals, the tie to its parent.
-struct RoleLaunch {
+struct RoleLaunch: Sendable {
     let launch: Launch
     let directory: RuntimeDirectory
     let logger: Logger

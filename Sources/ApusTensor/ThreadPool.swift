@@ -119,9 +119,16 @@ package final class ThreadPool: @unchecked Sendable {
         // Another thread was quicker: there may be more to draw.
         guard exchange.exchanged else { return true }
         // An index of this job is ours, so the caller is still waiting and its closure alive.
-        UnsafePointer<Body>(bitPattern: pointer).unsafelyUnwrapped.pointee.call(index, worker)
+        Self.call(pointer, index, worker)
         finished.add(1, ordering: .acquiringAndReleasing)
         return true
+    }
+
+    /// A function of its own, never inlined: what it retains is released before the index counts as finished. The
+    /// caller's closure must have no other holder when `withoutActuallyEscaping` ends.
+    @inline(never)
+    private static func call(_ pointer: UInt, _ index: Int, _ worker: Int) {
+        UnsafePointer<Body>(bitPattern: pointer).unsafelyUnwrapped.pointee.call(index, worker)
     }
 
     // MARK: Workers

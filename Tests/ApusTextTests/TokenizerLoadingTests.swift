@@ -127,5 +127,14 @@ import Testing
         #expect(ids.first == 1 && ids.last == 2)
         #expect(tokenizer.decode(ids, skipSpecialTokens: true) == "the day")
         #expect(tokenizer.tokenBytes(try #require(tokenizer.tokenToID("<0xFF>"))) == [0xFF])
+
+        // The space in front of a text is not put in front of what follows a special token, unless `legacy` asks.
+        #expect(tokens(tokenizer, "a</s>b") == ["<s>", "▁a", "</s>", "b"])
+        directory.write(Array(#"{"legacy": true, "add_bos_token": false}"#.utf8), to: "tokenizer_config.json")
+        #expect(tokens(try Tokenizer(directory: directory.path), "a</s>b") == ["▁a", "</s>", "▁b"])
+    }
+
+    private func tokens(_ tokenizer: Tokenizer, _ text: String) -> [String] {
+        tokenizer.encode(text, addSpecialTokens: true).compactMap(tokenizer.idToToken)
     }
 }

@@ -10,6 +10,8 @@ protocol TokenizerModel: Sendable {
 
 /// Memory that a model reuses from piece to piece of one text.
 struct ModelWorkspace {
+    /// Whether the piece to be tokenised begins where the text begins.
+    var isTextStart = true
     var symbols: [MergeSymbol] = []
     var queue: [UInt64] = []
 }

@@ -11,8 +11,13 @@ final class SentencePieceModel: TokenizerModel, @unchecked Sendable {  // the li
     let eosID: Int32?
     let padID: Int32?
     private let handle: OpaquePointer
+    private let prefixesEachStretch: Bool
+    /// A character that no vocabulary has, and its ids: what follows it is encoded without a space in front.
+    private let separator = Array("\u{10FFFF}".utf8)
+    private let separatorIDs: [Int32]
 
-    init(path: String) throws(TextError) {
+    /// `prefixesEachStretch`: also text after a special token gets a space in front, as transformers' `legacy` has it.
+    init(path: String, prefixesEachStretch: Bool) throws(TextError) {
         var reason = [CChar](repeating: 0, count: 512)
         guard let handle = apus_sentencepiece_load(path, &reason, reason.count) else {
             let bytes = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
@@ -37,6 +42,10 @@ final class SentencePieceModel: TokenizerModel, @unchecked Sendable {  // the li
         bosID = Self.id(apus_sentencepiece_bos(handle))
         eosID = Self.id(apus_sentencepiece_eos(handle))
         padID = Self.id(apus_sentencepiece_pad(handle))
+        self.prefixesEachStretch = prefixesEachStretch
+        var separatorIDs: [Int32] = []
+        separator.withUnsafeBufferPointer { Self.encode(handle, $0, into: &separatorIDs) }
+        self.separatorIDs = separatorIDs
     }
 
     deinit { apus_sentencepiece_free(handle) }
@@ -44,6 +53,18 @@ final class SentencePieceModel: TokenizerModel, @unchecked Sendable {  // the li
     private static func id(_ id: Int32) -> Int32? { id < 0 ? nil : id }
 
     func tokenize(_ piece: UnsafeBufferPointer<UInt8>, into ids: inout [Int32], _ workspace: inout ModelWorkspace) {
+        if !workspace.isTextStart, addsPrefixSpace, !prefixesEachStretch {
+            var whole: [Int32] = []
+            (separator + piece).withUnsafeBufferPointer { Self.encode(handle, $0, into: &whole) }
+            ids += whole.dropFirst(separatorIDs.count)
+        } else {
+            Self.encode(handle, piece, into: &ids)
+        }
+    }
+
+    private static func encode(
+        _ handle: OpaquePointer, _ piece: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]
+    ) {
         let status = piece.withMemoryRebound(to: CChar.self) { text in
             withUnsafeMutablePointer(to: &ids) { ids in
                 apus_sentencepiece_encode(handle, text.baseAddress, text.count, ids) { context, received, count in
@@ -60,8 +81,11 @@ final class SentencePieceModel: TokenizerModel, @unchecked Sendable {  // the li
 extension Tokenizer {
     /// A tokenizer.model file. Control tokens written out in a text are found first, each stretch between them is
     /// encoded by itself; a beginning-of-sequence token is added unless tokenizer_config.json says otherwise.
+    ///
+    /// Ids are the library's. transformers 5 reads these files with a pipeline of its own, which differs in one thing:
+    /// it puts no space in front of a text that begins with one.
     convenience init(sentencePiece path: String, configuration: TokenizerConfiguration) throws(TextError) {
-        let model = try SentencePieceModel(path: path)
+        let model = try SentencePieceModel(path: path, prefixesEachStretch: configuration.isLegacy)
         var configuration = configuration
         configuration.fillIn(
             beginning: model.text(of: model.bosID), end: model.text(of: model.eosID), pad: model.text(of: model.padID))

@@ -66,6 +66,7 @@ package final class Tokenizer: Sendable {
                 if let id = piece.tokenID {
                     ids.append(id)
                 } else {
+                    workspace.isTextStart = piece.isFirst
                     model.tokenize(UnsafeBufferPointer(rebasing: bytes[piece.range]), into: &ids, &workspace)
                 }
             }

@@ -13,6 +13,8 @@ struct TokenizerConfiguration: Sendable {
     private(set) var addsBeginning: Bool?
     private(set) var addsEnd: Bool?
     private(set) var readsSpecialTokensAsText = false
+    /// SentencePiece files: whether each stretch between special tokens gets a space in front, not only the first.
+    private(set) var isLegacy = false
     private(set) var cleansUpSpaces = false
     private(set) var modelMaxLength: Int?
     /// Jinja sources by name; the usual one is `default`.
@@ -39,6 +41,7 @@ struct TokenizerConfiguration: Sendable {
         addsBeginning = json["add_bos_token"]?.boolValue
         addsEnd = json["add_eos_token"]?.boolValue
         readsSpecialTokensAsText = json["split_special_tokens"]?.boolValue ?? false
+        isLegacy = json["legacy"]?.boolValue ?? false
         cleansUpSpaces = json["clean_up_tokenization_spaces"]?.boolValue ?? false
         // "No limit" is written as 10^30.
         modelMaxLength = json["model_max_length"]?.doubleValue.flatMap { $0 >= 1 && $0 < 1e15 ? Int($0) : nil }

@@ -56,6 +56,23 @@ import Testing
         #expect(UnigramModel.asReferenceReads(-1e20) == -1e20)
     }
 
+    /// truncation.json: what the reference keeps of pairs of texts, longest first.
+    @Test func truncatesPairsAsTheReference() throws {
+        let tokenizer = try TokenizerFixtures.tokenizer("bert")
+        let rows = try JSONValue(parsing: TokenizerFixtures.bytes("truncation.json")).arrayValue ?? []
+        #expect(rows.count == 343)
+        for row in rows.compactMap({ $0.arrayValue?.compactMap(\.intValue) }) {
+            let encoding = tokenizer.encodePair(
+                String(repeating: "s ", count: row[0]), String(repeating: "s ", count: row[1]),
+                addSpecialTokens: true, maximumLength: row[2])
+            let kept = [0, 1].map { segment in encoding.typeIDs.count { $0 == segment } }
+            #expect(kept == Array(row[3...]), "\(row)")
+        }
+        #expect(tokenizer.encodeSingle("s s s s", addSpecialTokens: true, maximumLength: 4).ids.count == 4)
+        #expect(tokenizer.encodeSingle("s s s s", addSpecialTokens: false, maximumLength: 3).ids.count == 3)
+        #expect(tokenizer.encodeSingle("s s", addSpecialTokens: true, maximumLength: 1).ids.count == 2)
+    }
+
     /// Whole texts are one word to Llama 2's tokenizer: merging is not quadratic, and loses nothing.
     @Test(arguments: ["a", "\u{316}\u{301}", "1", " ", "😀", "the "])
     func longWordsRoundTrip(_ unit: String) throws {

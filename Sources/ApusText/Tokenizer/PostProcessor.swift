@@ -39,6 +39,13 @@ struct PostProcessor: Sendable {
         return encoding
     }
 
+    /// Special tokens around one text or two.
+    func addedCount(isPair: Bool) -> Int {
+        (isPair ? pair : single).reduce(0) { count, item in
+            if case .special(let ids, _) = item { count + ids.count } else { count }
+        }
+    }
+
     private func append(_ ids: [Int32], _ typeID: Int32, to encoding: inout Encoding) {
         encoding.ids += ids
         encoding.typeIDs += repeatElement(typeID, count: ids.count)

@@ -35,14 +35,40 @@ package final class Tokenizer: Sendable {
         return postProcessor.process(ids, nil, addSpecialTokens: true).ids
     }
 
-    /// One text with its segment numbers.
-    package func encodeSingle(_ text: String, addSpecialTokens: Bool) -> Encoding {
-        postProcessor.process(sequence(text), nil, addSpecialTokens: addSpecialTokens)
+    /// One text with its segment numbers. `maximumLength`: tokens, special ones included, beyond which the end of the
+    /// text is cut off; nil keeps all.
+    package func encodeSingle(_ text: String, addSpecialTokens: Bool, maximumLength: Int? = nil) -> Encoding {
+        var ids = sequence(text)
+        if let maximumLength {
+            let room = maximumLength - (addSpecialTokens ? postProcessor.addedCount(isPair: false) : 0)
+            ids = Array(ids.prefix(max(room, 0)))
+        }
+        return postProcessor.process(ids, nil, addSpecialTokens: addSpecialTokens)
     }
 
-    /// Two texts as one input, for models that compare them.
-    package func encodePair(_ first: String, _ second: String, addSpecialTokens: Bool) -> Encoding {
-        postProcessor.process(sequence(first), sequence(second), addSpecialTokens: addSpecialTokens)
+    /// Two texts as one input, for models that compare them. `maximumLength`: tokens, special ones included, beyond
+    /// which the longer text is cut, and both when that is not enough (the reference's `longest_first`).
+    package func encodePair(
+        _ first: String, _ second: String, addSpecialTokens: Bool, maximumLength: Int? = nil
+    ) -> Encoding {
+        var (a, b) = (sequence(first), sequence(second))
+        if let maximumLength {
+            let room = max(maximumLength - (addSpecialTokens ? postProcessor.addedCount(isPair: true) : 0), 0)
+            let kept = Self.longestFirst(a.count, b.count, room: room)
+            (a, b) = (Array(a.prefix(kept.first)), Array(b.prefix(kept.second)))
+        }
+        return postProcessor.process(a, b, addSpecialTokens: addSpecialTokens)
+    }
+
+    /// How many tokens of two texts stay when both together may have `room`.
+    private static func longestFirst(_ first: Int, _ second: Int, room: Int) -> (first: Int, second: Int) {
+        guard first + second > room else { return (first, second) }
+        let shorter = min(first, second)
+        // The shorter text stays whole if it leaves at least as much to the other; else each gets half.
+        let isHalved = shorter > room - shorter
+        let kept = isHalved ? room / 2 : shorter
+        let rest = room - kept
+        return first > second ? (rest, kept) : (kept, rest)
     }
 
     private func sequence(_ text: String) -> [Int32] {

@@ -349,6 +349,19 @@ def record_patterns():
     (HERE / "patterns.json").write_text(json.dumps({"texts": TEXTS, "patterns": rows}, ensure_ascii=False))
 
 
+def record_truncation():
+    """truncation.json: tokens of segments 0 and 1 that bert keeps: [[first, second, maximum, kept, kept]...]."""
+    tokenizer = Tokenizer.from_file(str(HERE / "bert.json"))
+    rows = []
+    for maximum in (3, 4, 5, 6, 9, 10, 12):
+        tokenizer.enable_truncation(maximum)
+        for first in (0, 1, 2, 3, 5, 8, 13):
+            for second in (0, 1, 2, 3, 5, 8, 13):
+                types = tokenizer.encode("s " * first, "s " * second).type_ids
+                rows.append([first, second, maximum, types.count(0), types.count(1)])
+    (HERE / "truncation.json").write_text(json.dumps(rows, separators=(",", ":")))
+
+
 def main():
     encoded = [text.encode() for text in STRINGS]
     (HERE / "corpus.bin").write_bytes(b"".join(struct.pack("<I", len(text)) + text for text in encoded))
@@ -361,6 +374,8 @@ def main():
         print(maker.__name__)
     if not sys.argv[1:] or "patterns" in sys.argv[1:]:
         record_patterns()
+    if not sys.argv[1:] or "truncation" in sys.argv[1:]:
+        record_truncation()
     if not sys.argv[1:] or "spm" in sys.argv[1:]:
         record_sentencepiece()
 

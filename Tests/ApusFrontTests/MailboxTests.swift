@@ -30,7 +30,7 @@ import Testing
         }
         var updates: [ReplyUpdate] = []
         while let (_, update) = try await box.next() { updates.append(update) }
-        #expect(updates.count == 8)
+        #expect(updates.count == Mailbox.patience)
         #expect(updates.first?.text == "a")
         #expect(updates.flatMap(\.ids).count == 1_000)
         #expect(updates.map(\.text).joined().utf8.count == 1_000)

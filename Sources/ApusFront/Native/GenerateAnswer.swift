@@ -15,6 +15,8 @@ struct GenerateAnswer {
         /// Seconds of the Unix clock.
         let receivedAt: Double
         let decode: (Int32) -> String
+        /// Chunks are sent before the end.
+        let isStream: Bool
         /// The answer's whole text is wanted at its end, also when chunks carry only what is new.
         let keepsText: Bool
     }
@@ -127,7 +129,8 @@ extension GenerateAnswer {
         meta["prompt_tokens"] = JSONValue(usage.promptTokens)
         meta["weight_version"] = .string(setting.weightVersion)
         meta["num_retractions"] = JSONValue(usage.retractions)
-        meta["total_retractions"] = JSONValue(usage.retractions)
+        // The older name, for clients that wait for the whole answer; streams never had it.
+        if !setting.isStream { meta["total_retractions"] = JSONValue(usage.retractions) }
         if let logprobs = sample.logprobs { appendLogprobs(logprobs, to: &meta) }
         if setting.showsTimes { appendEarlyTimes(to: &meta) }
         meta["reasoning_tokens"] = 0

@@ -76,7 +76,8 @@ extension FrontService {
         let setting = GenerateAnswer.Setting(
             look: run.plan.look, weightVersion: run.scheduler.weightVersion, showsTimes: configuration.enableMetrics,
             isIncremental: run.plan.isStream && configuration.incrementalStreaming, receivedAt: run.receivedAt,
-            decode: { codec.decode([$0], skipSpecialTokens: false) }, keepsText: configuration.requestLog != nil)
+            decode: { codec.decode([$0], skipSpecialTokens: false) }, isStream: run.plan.isStream,
+            keepsText: configuration.requestLog != nil)
         return run.plan.samples.enumerated().map { index, sample in
             GenerateAnswer(sample, index: run.plan.isArray && run.plan.isStream ? index : nil, setting)
         }

@@ -148,7 +148,7 @@ final class Mailbox: Sendable {
     }
 
     /// Updates of one sample that wait before further ones are merged into the last of them.
-    private static let patience = 8
+    static let patience = 32
 
     private static func enqueue(
         _ update: ReplyUpdate, _ index: Int, _ state: inout State

@@ -29,6 +29,10 @@ package struct EnvironmentSettings: Sendable, Hashable {
     package private(set) var allowsLongerContext = false
     /// Core lists, one a rank: `0-31|32-63`.
     package private(set) var threadBinding: String?
+    /// Log probabilities of outputs are not divided by the temperature.
+    package private(set) var returnsOriginalLogprobs = false
+    /// NaN and infinite logits become finite.
+    package private(set) var sanitizesLogits = false
     /// SIGTERM does not wait for running requests.
     package private(set) var forcesShutdown = false
 
@@ -90,6 +94,8 @@ package struct EnvironmentSettings: Sendable, Hashable {
         } json: {
             JSONValue($0.threadBinding)
         },
+        boolean("SGLANG_RETURN_ORIGINAL_LOGPROB", \.returnsOriginalLogprobs),
+        boolean("SGLANG_SANITIZE_NAN_LOGITS", \.sanitizesLogits),
         boolean("SGL_FORCE_SHUTDOWN", \.forcesShutdown),
     ]
 

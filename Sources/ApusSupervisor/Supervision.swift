@@ -45,6 +45,8 @@ package struct Supervision: Sendable {
         package var stopTimeout = 10.0
         /// Seconds without a sign of life, after the first one, until a role is killed.
         package var watchdogTimeout = 300.0
+        /// The same, until a role is only complained of; nil: never.
+        package var softWatchdogTimeout: Double?
 
         package init() {}
     }
@@ -66,6 +68,8 @@ package struct Supervision: Sendable {
         var failures = 0
         var restartAt: Double?
         var lastSign: Double?
+        /// Its silence has been complained of.
+        var isLate = false
     }
 
     private var phase = Phase.running
@@ -89,7 +93,9 @@ package struct Supervision: Sendable {
         case .draining(let deadline), .stopping(let deadline): moments.append(deadline)
         case .running:
             for child in children.values where child.isRunning {
-                if let sign = child.lastSign { moments.append(sign + timing.watchdogTimeout) }
+                guard let sign = child.lastSign else { continue }
+                moments.append(sign + timing.watchdogTimeout)
+                if let soft = timing.softWatchdogTimeout, !child.isLate { moments.append(sign + soft) }
             }
         case .failing, .over: break
         }
@@ -105,6 +111,7 @@ package struct Supervision: Sendable {
         case .status(let role, let text): return [.announceStatus("\(role.rawValue): \(text)")]
         case .alive(let role):
             children[role]!.lastSign = now
+            children[role]!.isLate = false
             return []
         case .exited(let role, let status): return noteExit(role, status, at: now)
         case .terminate: return terminate(at: now)
@@ -220,14 +227,7 @@ package struct Supervision: Sendable {
             for role in Role.allCases {
                 let child = children[role]!
                 if let restartAt = child.restartAt, restartAt <= now { actions += start(role, at: now) }
-                if child.isRunning, let sign = child.lastSign, now - sign >= timing.watchdogTimeout {
-                    children[role]!.lastSign = nil
-                    let seconds = Int(timing.watchdogTimeout)
-                    actions += [
-                        .log(.error, "\(role.rawValue) has made no progress for \(seconds) s (--watchdog-timeout)"),
-                        .kill(role),
-                    ]
-                }
+                if child.isRunning, let sign = child.lastSign { actions += watch(role, silent: now - sign) }
             }
             return actions
         case .draining(let deadline) where deadline <= now:
@@ -238,6 +238,17 @@ package struct Supervision: Sendable {
         case .draining, .stopping, .failing, .over:
             return []
         }
+    }
+
+    private mutating func watch(_ role: Role, silent seconds: Double) -> [Action] {
+        let text = "\(role.rawValue) has made no progress for \(Int(seconds)) s"
+        if seconds >= timing.watchdogTimeout {
+            children[role]!.lastSign = nil
+            return [.log(.error, "\(text) (--watchdog-timeout)"), .kill(role)]
+        }
+        guard let soft = timing.softWatchdogTimeout, seconds >= soft, !children[role]!.isLate else { return [] }
+        children[role]!.isLate = true
+        return [.log(.warning, "\(text) (--soft-watchdog-timeout)")]
     }
 
     private var running: [Role] { Role.allCases.filter { children[$0]!.isRunning } }

@@ -171,6 +171,23 @@ struct SupervisionTests {
         #expect(supervision.handle(.tick, at: 10_510) == [.start(.scheduler)])
     }
 
+    @Test
+    func `the soft watchdog complains once a silence`() {
+        var timing = Supervision.Timing()
+        timing.softWatchdogTimeout = 10
+        var supervision = Supervision(timing: timing, seed: 1)
+        _ = supervision.handle(.begin, at: 0)
+        for start in [0.0, 100] {
+            _ = supervision.handle(.alive(.scheduler), at: start)
+            #expect(supervision.deadline == start + 10)
+            #expect(supervision.handle(.tick, at: start + 9).isEmpty)
+            let complaint = "scheduler has made no progress for 10 s (--soft-watchdog-timeout)"
+            #expect(supervision.handle(.tick, at: start + 10) == [.log(.warning, complaint)])
+            #expect(supervision.handle(.tick, at: start + 20).isEmpty)
+            #expect(supervision.deadline == start + 300)
+        }
+    }
+
     /// Whatever happens in whatever order: no role runs twice, and after the end nothing is done.
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `random lives`(seed: UInt64) {

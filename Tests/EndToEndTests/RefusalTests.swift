@@ -41,7 +41,7 @@ struct RefusalTests {
             name: "too long a context", flags: ["--context-length", "1M"], code: 2,
             parts: ["argument --context-length: 1000000 is longer than the model's 512"], damage: { _ in }),
         Case(
-            name: "no such threads", flags: [], code: 78, parts: ["config.json"],
+            name: "no configuration", flags: [], code: 78, parts: ["config.json"],
             damage: { unlink("\($0)/config.json") }),
         Case(
             name: "unknown architecture",
@@ -54,7 +54,8 @@ struct RefusalTests {
             name: "truncated weights", flags: [], code: 78, parts: ["model.safetensors", "truncated"],
             damage: { truncate("\($0)/model.safetensors", 60_000) }),
         Case(
-            name: "missing tensor", flags: ["--json-model-override-args", "{\"num_hidden_layers\":3}"], code: 78,
+            name: "missing tensor",
+            flags: ["--json-model-override-args", "{\"num_hidden_layers\":3,\"layer_types\":null}"], code: 78,
             parts: ["model.layers.2.", "missing"], damage: { _ in }),
         Case(
             name: "wrong shape", flags: ["--json-model-override-args", "{\"intermediate_size\":96}"], code: 78,
@@ -62,9 +63,6 @@ struct RefusalTests {
         Case(
             name: "no tokenizer", flags: [], code: 78, parts: ["tokenizer"],
             damage: { unlink("\($0)/tokenizer.json") }),
-        Case(
-            name: "no room", flags: ["--mem-fraction-static", "0.01"], code: 78,
-            parts: ["--mem-fraction-static is 0.01", "try --mem-fraction-static"], damage: { _ in }),
     ]
 
     @Test(arguments: cases, ["serve", "scheduler"])

@@ -55,8 +55,12 @@ struct LoadedModel {
             maxTotalTokens: min(given.maxTotalTokens ?? .max, Self.usefulTokens(configuration, given)),
             pageSize: given.pageSize)
         let poolStartedAt = Clocks.monotonic()
+        var sampling = Sampler.Options()
+        sampling.ignoresTemperatureInLogprobs = given.environment.returnsOriginalLogprobs
+        sampling.sanitizes = given.environment.sanitizesLogits
         worker = try ModelRunner(
-            decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength)
+            decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength,
+            sampling: sampling)
         poolSeconds = Clocks.monotonic() - poolStartedAt
         elementType = loader.elementType
         weightBytes = max(0, before.available - after.available)

@@ -65,15 +65,21 @@ struct SchedulerRole {
         }
         role.ending.onAsk { wake.wake() }
         role.notify.ready()
-        scheduler.run { isOver() }
+        var nextSign = 0.0
+        scheduler.run {
+            // Asked between steps, so that a step that never ends is noticed by whoever watches.
+            let now = Clocks.monotonic()
+            if now >= nextSign {
+                nextSign = now + Self.signInterval
+                role.notify.alive()
+            }
+            return role.ending.isAsked
+        }
         heartbeat.finish()
     }
 
-    /// Asked between steps, so that a step that never ends is noticed by whoever watches.
-    private func isOver() -> Bool {
-        role.notify.alive()
-        return role.ending.isAsked
-    }
+    /// Seconds between two signs of life for the watchdog.
+    private static let signInterval = 0.5
 
     private static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {
         guard let wanted = given.contextLength, wanted > model, !given.environment.allowsLongerContext else { return }

@@ -44,6 +44,7 @@ struct ServeCommand: ParsableCommand {
 
         var timing = Supervision.Timing()
         timing.watchdogTimeout = launch.configuration.watchdogTimeout
+        timing.softWatchdogTimeout = launch.configuration.softWatchdogTimeout
         timing.drainTimeout = FrontRole.drainTimeout(launch.configuration) + 5
         let supervisor = try Supervisor(
             plan: ProcessPlan(executable: Executable.path, environment: Self.childEnvironment(environment)) { role in

@@ -98,7 +98,7 @@ enum Fixture {
         let deadline = Clocks.monotonic() + seconds
         while Clocks.monotonic() < deadline {
             if try condition() { return true }
-            usleep(20_000)
+            usleep(2_000)
         }
         return false
     }

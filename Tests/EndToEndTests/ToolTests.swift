@@ -1,47 +1,49 @@
 import ApusJSON
 import Testing
 
-/// The commands that serve nothing.
-@Suite(.serialized)
-struct ToolTests {
-    private func run(_ arguments: [String]) -> (code: Int32?, output: String, log: String) {
-        let command = Server(arguments)
-        let code = command.wait()
-        return (code, command.output, command.log)
-    }
+extension EndToEnd {
+    /// The commands that serve nothing.
+    @Suite
+    struct ToolTests {
+        private func run(_ arguments: [String]) -> (code: Int32?, output: String, log: String) {
+            let command = Server(arguments)
+            let code = command.wait()
+            return (code, command.output, command.log)
+        }
 
-    @Test
-    func `malloc of the executable is jemalloc's`() throws {
-        let (code, output, _) = run(["version", "--verbose"])
-        #expect(code == 0)
-        #expect(output.contains("allocator: jemalloc 5."))
-        let counted = try #require(output.split(separator: " ").last.flatMap { Int($0.filter(\.isNumber)) })
-        #expect(counted >= 16 << 20 && counted < 17 << 20, "\(output)")
-    }
-
-    @Test
-    func `settings are the sample file`() {
-        #expect(run(["settings"]).output == Fixture.text(of: "\(Fixture.package)/Config/apus.yaml"))
-    }
-
-    @Test
-    func `help names the flags`() {
-        for command in ["serve", "front", "scheduler", "detokenizer"] {
-            let (code, output, _) = run([command, "--help"])
+        @Test
+        func `malloc of the executable is jemalloc's`() throws {
+            let (code, output, _) = run(["version", "--verbose"])
             #expect(code == 0)
-            #expect(output.hasPrefix("usage: apus \(command) "))
-            #expect(output.contains("--max-total-tokens N"))
+            #expect(output.contains("allocator: jemalloc 5."))
+            let counted = try #require(output.split(separator: " ").last.flatMap { Int($0.filter(\.isNumber)) })
+            #expect(counted >= 16 << 20 && counted < 17 << 20, "\(output)")
         }
-    }
 
-    @Test
-    func `inspect tells what a model and a machine are`() {
-        let (code, output, _) = run(["inspect", Fixture.model("llama-scaled")])
-        #expect(code == 0)
-        for part in ["LlamaForCausalLM", "kernels:", "threads:", "parameters:", "KV pool: "] {
-            #expect(output.contains(part), "\(output)")
+        @Test
+        func `settings are the sample file`() {
+            #expect(run(["settings"]).output == Fixture.text(of: "\(Fixture.package)/Config/apus.yaml"))
         }
-        let absent = run(["inspect", "/nonexistent"])
-        #expect(absent.code == 78 && absent.log.hasPrefix("apus inspect: error: "))
+
+        @Test
+        func `help names the flags`() {
+            for command in ["serve", "front", "scheduler", "detokenizer"] {
+                let (code, output, _) = run([command, "--help"])
+                #expect(code == 0)
+                #expect(output.hasPrefix("usage: apus \(command) "))
+                #expect(output.contains("--max-total-tokens N"))
+            }
+        }
+
+        @Test
+        func `inspect tells what a model and a machine are`() {
+            let (code, output, _) = run(["inspect", Fixture.model("llama-scaled")])
+            #expect(code == 0)
+            for part in ["LlamaForCausalLM", "kernels:", "threads:", "parameters:", "KV pool: "] {
+                #expect(output.contains(part), "\(output)")
+            }
+            let absent = run(["inspect", "/nonexistent"])
+            #expect(absent.code == 78 && absent.log.hasPrefix("apus inspect: error: "))
+        }
     }
 }

@@ -127,7 +127,7 @@ struct LoadedModel {
 
     private static func memory() throws -> SystemMemory {
         guard let memory = SystemMemory() else {
-            throw Failure("neither /proc/meminfo nor a control group says how much memory there is", code: 78)
+            throw Failure("neither /proc/meminfo nor a control group says how much memory there is", code: Failure.configuration)
         }
         return memory
     }

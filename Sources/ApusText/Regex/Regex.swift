@@ -5,6 +5,8 @@
 struct Regex: Sendable {
     let instructions: [Instruction]
     let sets: [CodePointSet]
+    /// Loops that may match nothing, each of which remembers where its last turn began.
+    let markCount: Int
 
     struct Instruction: Sendable {
         var operation: Operation
@@ -31,8 +33,9 @@ struct Regex: Sendable {
         /// The scalar before is in the set `first` (`second` 0) or is not, or there is none (1).
         case lookbehind
         case assertion
-        /// Fails if nothing was matched since the last `mark` of this number: ends a loop that would not.
+        /// Remembers this place under the number `first`.
         case mark
+        /// Fails if nothing was matched since the last `mark` of the number `first`: ends a loop that would not.
         case progress
         case accept
     }
@@ -47,8 +50,6 @@ struct Regex: Sendable {
         sets = compiler.sets.map(CodePointSet.init)
         markCount = compiler.markCount
     }
-
-    let markCount: Int
 }
 
 /// Turns a parsed pattern into instructions.

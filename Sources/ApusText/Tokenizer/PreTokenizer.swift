@@ -17,21 +17,21 @@ enum PreTokenizers {
         case "ByteLevel": return try ByteLevelPreTokenizer(options)
         case "Metaspace": return try MetaspacePreTokenizer(options)
         case "Digits":
-            return try ScalarPreTokenizer(
-                UnicodeTables.numbers, try options.flag("individual_digits") ? .isolated : .contiguous)
+            let isIndividual = try options.flag("individual_digits")
+            return ScalarPreTokenizer(UnicodeTables.numbers, isIndividual ? .isolated : .contiguous)
         case "Punctuation":
             let behavior = options["behavior"] == nil ? "Isolated" : try options.string("behavior")
             guard let behavior = SplitBehavior(rawValue: behavior) else { throw options.wrong("behavior") }
-            return try ScalarPreTokenizer(UnicodeTables.punctuation, behavior)
-        case "WhitespaceSplit": return try ScalarPreTokenizer(UnicodeTables.whitespace, .removed)
+            return ScalarPreTokenizer(UnicodeTables.punctuation, behavior)
+        case "WhitespaceSplit": return ScalarPreTokenizer(UnicodeTables.whitespace, .removed)
         case "CharDelimiterSplit":
             let delimiter = CodePointRanges([try options.scalar("delimiter")])
-            return try ScalarPreTokenizer(CodePointSet(delimiter), .removed)
+            return ScalarPreTokenizer(CodePointSet(delimiter), .removed)
         case "Whitespace": return WhitespacePreTokenizer()
         case "BertPreTokenizer":
             return SequencePreTokenizer(stages: [
-                try ScalarPreTokenizer(UnicodeTables.whitespace, .removed),
-                try ScalarPreTokenizer(UnicodeTables.punctuation, .isolated),
+                ScalarPreTokenizer(UnicodeTables.whitespace, .removed),
+                ScalarPreTokenizer(UnicodeTables.punctuation, .isolated),
             ])
         default: throw .unsupported("pre-tokenizer \(options.type)")
         }
@@ -74,7 +74,7 @@ struct ScalarPreTokenizer: PreTokenizer {
     let set: CodePointSet
     let behavior: SplitBehavior
 
-    init(_ set: CodePointSet, _ behavior: SplitBehavior) throws(TextError) {
+    init(_ set: CodePointSet, _ behavior: SplitBehavior) {
         self.set = set
         self.behavior = behavior
     }

@@ -68,7 +68,7 @@ extension JSONParser {
         offset += 2
     }
 
-    /// `\uXXXX`, or two of them that are a surrogate pair. A surrogate alone is U+FFFD.
+    /// `\uHHHH`, or two of them that are a surrogate pair. A surrogate alone is U+FFFD.
     private mutating func parseUnicodeEscape() throws(JSONError) -> Unicode.Scalar {
         let replacement: Unicode.Scalar = "\u{FFFD}"
         let first = try parseCodeUnit()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Trains small tokenizers with the pipelines of well-known models and records what Hugging Face says about them.
 
-Writes, beside itself: corpus.bin (each string: byte count as 32 bits little endian, UTF-8), <name>.json (the
+Tokenizers that lie here are kept and only asked again, since training breaks ties at random; delete one to train it
+anew. Writes, beside itself: corpus.bin (each string: byte count as 32 bits little endian, UTF-8), <name>.json (the
 tokenizer), spm.model (SentencePiece) and <name>.crc, 32 bits for each string i of the corpus, then for each of 500
 random id sequences. A string's number is the CRC-32 of
     ids without special tokens, ids with them, ids and segments of the pair (string i, string i + 1),
@@ -186,12 +187,15 @@ def rules():
 
 
 def xlmr():
-    path = rules()
+    path, spm = rules(), HERE / "spm.model"
+    kept = spm.read_bytes() if spm.exists() else None
     model = train_sentencepiece("unigram", 1200, normalization_rule_tsv=str(path), hard_vocab_limit=False,
                                 character_coverage=1.0)
     path.unlink()
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    (HERE / "spm.model").unlink()
+    spm.unlink()
+    if kept:
+        spm.write_bytes(kept)
     pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(processor.get_piece_size())]
     vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + pieces[3:] + [("<mask>", 0.0)]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3))
@@ -317,9 +321,10 @@ def record(name, tokenizer):
 
 def record_sentencepiece():
     """spm.model: ids by libsentencepiece for the strings that contain no control token, and its text of them."""
-    model = train_sentencepiece("bpe", 900, byte_fallback=True, normalization_rule_name="identity",
-                                remove_extra_whitespaces=False, hard_vocab_limit=False, character_coverage=1.0)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    if not (HERE / "spm.model").exists():
+        train_sentencepiece("bpe", 900, byte_fallback=True, normalization_rule_name="identity",
+                            remove_extra_whitespaces=False, hard_vocab_limit=False, character_coverage=1.0)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(HERE / "spm.model"))
     numbers = []
     for text in STRINGS:
         ids = processor.encode(text)
@@ -369,7 +374,8 @@ def main():
     for maker in makers:
         if sys.argv[1:] and maker.__name__ not in sys.argv[1:]:
             continue
-        (HERE / f"{maker.__name__}.json").write_text(maker().to_str())
+        if not (HERE / f"{maker.__name__}.json").exists():
+            (HERE / f"{maker.__name__}.json").write_text(maker().to_str())
         record(maker.__name__, Tokenizer.from_file(str(HERE / f"{maker.__name__}.json")))
         print(maker.__name__)
     if not sys.argv[1:] or "patterns" in sys.argv[1:]:

@@ -16,6 +16,14 @@ enum Executable {
         return access(path, X_OK) == 0 ? path : "/proc/self/exe"
     }
 
+    /// Each connection is a descriptor: the process may have as many as the system lets it.
+    static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     static var environment: [String: String] {
         var result: [String: String] = [:]
         var next = environ

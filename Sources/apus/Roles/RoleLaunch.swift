@@ -32,6 +32,7 @@ struct RoleLaunch: Sendable {
     init(role: Role, arguments: [String]) throws {
         SignalWatch.block(Self.signals)
         signal(SIGPIPE, SIG_IGN)
+        Executable.raiseDescriptorLimit()
         let environment = Executable.environment
         Allocator.configure(environment: environment)
         let ending = Ending()

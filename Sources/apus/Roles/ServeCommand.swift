@@ -22,6 +22,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         SignalWatch.block(Supervisor.signals)
+        signal(SIGPIPE, SIG_IGN)
         let code: Int32
         do { code = try serve() } catch { Failure.end(command: "serve", with: error) }
         throw ExitCode(code)

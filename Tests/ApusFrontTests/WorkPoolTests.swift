@@ -6,22 +6,21 @@ import Testing
 @Suite struct WorkPoolTests {
     @Test func smallWorkDoesNotWaitForLargeWork() async throws {
         let pool = WorkPool()
-        let gate = Mutex(false)
-        let order = Mutex<[String]>([])
+        let seen = Seen()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await pool.run(size: WorkPool.largeSize) { () throws(FrontError) in
-                    while !gate.withLock({ $0 }) {}
-                    order.withLock { $0.append("large") }
+                    while !seen.isOpen {}
+                    seen.note("large")
                 }
             }
             for _ in 0..<10 {
-                try await pool.run(size: 10) { () throws(FrontError) in order.withLock { $0.append("small") } }
+                try await pool.run(size: 10) { () throws(FrontError) in seen.note("small") }
             }
-            gate.withLock { $0 = true }
+            seen.open()
             try await group.waitForAll()
         }
-        #expect(order.withLock { $0 } == Array(repeating: "small", count: 10) + ["large"])
+        #expect(seen.order == Array(repeating: "small", count: 10) + ["large"])
         await pool.shutDown()
     }
 
@@ -33,4 +32,15 @@ import Testing
         #expect(try await pool.run(size: 0) { 7 } == 7)
         await pool.shutDown()
     }
+}
+
+/// What happened, in order, and whether the large work may end.
+private final class Seen: Sendable {
+    private let state = Mutex<(order: [String], isOpen: Bool)>(([], false))
+
+    var order: [String] { state.withLock { $0.order } }
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
+    func note(_ name: String) { state.withLock { $0.order.append(name) } }
+    func open() { state.withLock { $0.isOpen = true } }
 }

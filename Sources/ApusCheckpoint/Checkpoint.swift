@@ -47,6 +47,11 @@ package struct Checkpoint: Sendable {
         self.tensors = tensors
     }
 
+    /// - Throws: `CheckpointError.changed` if one of the files was written to since it was opened.
+    package func checkUnchanged() throws(CheckpointError) {
+        for file in files { try file.checkUnchanged() }
+    }
+
     package var tensorNames: Dictionary<String, (file: Int, entry: Safetensors.Entry)>.Keys { tensors.keys }
 
     package func contains(_ name: String) -> Bool { tensors[name] != nil }
@@ -81,7 +86,7 @@ package struct Checkpoint: Sendable {
         let file = try MappedFile(path: path)
         let json: JSONValue
         do {
-            json = try JSONValue(parsing: file.bytes, options: .files)
+            json = try JSONValue(parsing: file.contents(), options: .files)
         } catch {
             throw CheckpointError.malformed(path: path, reason: "\(error)")
         }

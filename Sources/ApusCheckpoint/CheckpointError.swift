@@ -10,6 +10,8 @@ package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible
     case malformed(path: String, reason: String)
     /// A file shorter than its own header says.
     case truncated(path: String, tensor: String, needed: Int, found: Int)
+    /// A file that was written to or cut while it was read.
+    case changed(path: String)
     case missingShard(directory: String, shard: String, tensor: String)
     case missingTensor(directory: String, tensor: String)
     case duplicateTensor(tensor: String, first: String, second: String)
@@ -31,6 +33,8 @@ package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible
             "\(path): \(reason)"
         case .truncated(let path, let tensor, let needed, let found):
             "\(path): truncated: tensor \(tensor) ends at byte \(needed), the file has \(found)"
+        case .changed(let path):
+            "\(path): the file changed while it was read"
         case .missingShard(let directory, let shard, let tensor):
             "\(directory)/\(shard): missing shard, which should hold tensor \(tensor)"
         case .missingTensor(let directory, let tensor):

@@ -8,7 +8,7 @@ struct JSONFile {
     init(path: String) throws(CheckpointError) {
         let file = try MappedFile(path: path)
         do {
-            guard let object = try JSONValue(parsing: file.bytes, options: .files).objectValue else {
+            guard let object = try JSONValue(parsing: file.contents(), options: .files).objectValue else {
                 throw CheckpointError.malformed(path: path, reason: "not a JSON object")
             }
             members = object

@@ -7,33 +7,42 @@
 /// A whole file mapped read-only. Pages come in as they are touched, and can be given back.
 ///
 /// A file that is cut while it is mapped kills the process at the next touch (SIGBUS), as with every reader of mapped
-/// files: replace model files, never rewrite them in place.
+/// files. Who cannot rule that out takes `read` instead of `bytes`, and asks `checkUnchanged` in the end.
 package final class MappedFile: @unchecked Sendable {  // immutable after init; `discard` changes no contents
     package let path: String
     /// The file's bytes as long as this object lives.
     package let bytes: UnsafeRawBufferPointer
+    let descriptor: Int32
+    /// The file as it was opened.
+    let stamp: FileStamp
 
     package init(path: String) throws(CheckpointError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw CheckpointError.unreadable(path: path, reason: FileSystem.lastError())
         }
-        defer { close(descriptor) }
+        self.path = path
+        self.descriptor = descriptor
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw CheckpointError.unreadable(path: path, reason: FileSystem.lastError())
+            let reason = FileSystem.lastError()
+            close(descriptor)
+            throw CheckpointError.unreadable(path: path, reason: reason)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
             throw CheckpointError.unreadable(path: path, reason: "not a regular file")
         }
-        self.path = path
+        stamp = FileStamp(status)
         let size = Int(status.st_size)
         guard size > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return
         }
         guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
-            throw CheckpointError.unreadable(path: path, reason: FileSystem.lastError())
+            let reason = FileSystem.lastError()
+            close(descriptor)
+            throw CheckpointError.unreadable(path: path, reason: reason)
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
     }
@@ -42,6 +51,7 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init; 
         if let start = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
         }
+        close(descriptor)
     }
 
     /// Asks the kernel to read `range` ahead of its use.

@@ -33,19 +33,37 @@ package struct Safetensors: Sendable {
 
     /// Reads the header of `file` and holds it against the file's length: after this every entry's range is inside.
     package init(_ file: MappedFile) throws(CheckpointError) {
-        try self.init(file.bytes, path: file.path)
+        // Copied, because a mapped file may be cut at any moment.
+        let count = file.bytes.count
+        var length: UInt64 = 0
+        if count >= 8 {
+            let result = withUnsafeMutableBytes(of: &length) { target in
+                Result { () throws(CheckpointError) in try file.read(0..<8, into: target.baseAddress!) }
+            }
+            try result.get()
+        }
+        let known = min(count, 8 + Int(clamping: min(UInt64(littleEndian: length), UInt64(Self.longestHeader))))
+        let header = UnsafeMutableRawBufferPointer.allocate(byteCount: max(known, 1), alignment: 8)
+        defer { header.deallocate() }
+        if let base = header.baseAddress { try file.read(0..<known, into: base) }
+        try self.init(UnsafeRawBufferPointer(rebasing: header[..<known]), fileByteCount: count, path: file.path)
     }
 
     init(_ bytes: UnsafeRawBufferPointer, path: String) throws(CheckpointError) {
+        try self.init(bytes, fileByteCount: bytes.count, path: path)
+    }
+
+    /// `bytes`: the file's beginning, up to the end of its header at least.
+    private init(_ bytes: UnsafeRawBufferPointer, fileByteCount: Int, path: String) throws(CheckpointError) {
         func malformed(_ reason: String) -> CheckpointError {
             .malformed(path: path, reason: "not a safetensors file: \(reason)")
         }
-        guard bytes.count >= 8 else { throw malformed("it has \(bytes.count) bytes") }
+        guard fileByteCount >= 8 else { throw malformed("it has \(fileByteCount) bytes") }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard length <= UInt64(Self.longestHeader) else { throw malformed("its header would have \(length) bytes") }
         let dataStart = 8 + Int(length)
-        guard dataStart <= bytes.count else {
-            throw malformed("its header should end at byte \(dataStart), the file has \(bytes.count)")
+        guard dataStart <= fileByteCount else {
+            throw malformed("its header should end at byte \(dataStart), the file has \(fileByteCount)")
         }
         var options = JSONParser.Options()
         options.maximumDepth = 4
@@ -73,11 +91,11 @@ package struct Safetensors: Sendable {
                 throw malformed("tensor \(entry.name) begins at byte \(entry.range.lowerBound) instead of \(end)")
             }
             end = entry.range.upperBound
-            guard end <= bytes.count else {
-                throw CheckpointError.truncated(path: path, tensor: entry.name, needed: end, found: bytes.count)
+            guard end <= fileByteCount else {
+                throw CheckpointError.truncated(path: path, tensor: entry.name, needed: end, found: fileByteCount)
             }
         }
-        guard end == bytes.count else { throw malformed("\(bytes.count - end) bytes follow its last tensor") }
+        guard end == fileByteCount else { throw malformed("\(fileByteCount - end) bytes follow its last tensor") }
         self.entries = entries
     }
 

@@ -24,6 +24,11 @@ package struct TensorSource: Sendable {
         UnsafeRawBufferPointer(rebasing: file.bytes[range])
     }
 
+    /// Copies the values to `target`, which must have room for them.
+    package func read(into target: UnsafeMutableRawPointer) throws(CheckpointError) {
+        try file.read(range, into: target)
+    }
+
     /// Gives pages back once their values have been copied out: the first `byteCount` bytes.
     package func discard(first byteCount: Int) {
         file.discard(range.lowerBound..<range.lowerBound + min(byteCount, range.count))

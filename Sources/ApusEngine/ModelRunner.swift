@@ -11,6 +11,9 @@ package final class ModelRunner: ModelWorker {
     package let endTokenIDs: [Int32]
 
     private let session: DecoderSession
+    /// By generation.
+    private var decoders: [Int: Decoder]
+    private var dropping: NamedThread?
     private let runtime: TensorRuntime
     private let sampler: Sampler
     private let scratch: UnsafeMutableBufferPointer<Sampler.Scratch>
@@ -22,6 +25,8 @@ package final class ModelRunner: ModelWorker {
     private var work: [HeadRow] = []
     private var rowIndices: [Int32] = []
     private var rowOutputs: [SequenceOutput] = []
+    private var generations: [Int] = []
+    private var groupTokens: [Int32] = []
 
     /// A row whose logits are wanted.
     private struct HeadRow {
@@ -47,6 +52,7 @@ package final class ModelRunner: ModelWorker {
         self.contextLength = contextLength ?? configuration.contextLength
         vocabularySize = configuration.vocabularySize
         runtime = decoder.runtime
+        decoders = [0: decoder]
         session = try DecoderSession(decoder, slotCount: slotCount, contextLength: self.contextLength)
         sampler = Sampler(runtime, options: sampling)
         scratch = .allocate(capacity: runtime.pool.threadCount)
@@ -55,12 +61,36 @@ package final class ModelRunner: ModelWorker {
     }
 
     deinit {
+        dropping?.join()
         scratch.deinitialize().deallocate()
     }
 
+    // MARK: - Weights
+
+    func decoder(_ generation: Int) -> Decoder? { decoders[generation] }
+
+    func keep(_ decoder: Decoder, as generation: Int) {
+        precondition(decoders[generation] == nil && decoder.elementType == session.pool.elementType)
+        decoders[generation] = decoder
+        session.decoder = decoder
+    }
+
+    package func drop(generation: Int) {
+        let trash = WeightTrash(decoders.removeValue(forKey: generation))
+        precondition(!trash.isEmpty, "weights \(generation) are not there")
+        session.decoder = decoders.max { $0.key < $1.key }?.value
+        // Gigabytes take the system a while, which no stream should have to wait.
+        dropping?.join()
+        dropping = NamedThread("apus-drop") { trash.empty() }
+    }
+
+    package func discardCache() { pool.discard() }
+
+    package var pool: KVPool { session.pool }
+
+    // MARK: - Steps
+
     package func forward(_ batch: ForwardBatch, result: inout ForwardResult) throws {
-        plan(batch)
-        batch.tokens.withUnsafeBufferPointer { session.run($0, sequences: rows) }
         result.outputs.removeAll(keepingCapacity: true)
         for sequence in batch.sequences {
             let count = sequence.promptLogprobRows.count
@@ -69,17 +99,33 @@ package final class ModelRunner: ModelWorker {
                     token: nil,
                     promptLogprobs: count == 0 ? [] : Array(repeating: PositionLogprobs(logprob: 0), count: count)))
         }
+        generations.removeAll(keepingCapacity: true)
+        for sequence in batch.sequences where !generations.contains(sequence.generation) {
+            generations.append(sequence.generation)
+        }
+        for generation in generations { run(batch, generation, &result) }
+    }
+
+    /// The sequences that run on one generation's weights: a step has as many passes as generations.
+    private func run(_ batch: ForwardBatch, _ generation: Int, _ result: inout ForwardResult) {
+        guard let decoder = decoders[generation] else { preconditionFailure("weights \(generation) are not there") }
+        session.decoder = decoder
+        plan(batch, generation)
+        groupTokens.withUnsafeBufferPointer { session.run($0, sequences: rows) }
         for start in stride(from: 0, to: work.count, by: headRows) {
             finish(start..<min(start + headRows, work.count), batch, &result)
         }
     }
 
     /// Lists the sequences' rows, and the rows whose logits are wanted.
-    private func plan(_ batch: ForwardBatch) {
+    private func plan(_ batch: ForwardBatch, _ generation: Int) {
         rows.removeAll(keepingCapacity: true)
         work.removeAll(keepingCapacity: true)
+        groupTokens.removeAll(keepingCapacity: true)
         var keptCount = 0
-        for (index, sequence) in batch.sequences.enumerated() {
+        for (index, sequence) in batch.sequences.enumerated() where sequence.generation == generation {
+            let rowStart = groupTokens.count
+            groupTokens += batch.tokens[sequence.rowStart..<sequence.rowStart + sequence.rowCount]
             let count = sequence.rowCount
             let prompt = sequence.promptLogprobRows
             precondition(count > 0 && sequence.slots.count >= sequence.position + count, "rows or slots are missing")
@@ -90,9 +136,9 @@ package final class ModelRunner: ModelWorker {
                 prompt.isEmpty && !sequence.samples ? 0..<0 : first..<(sequence.samples ? count : prompt.upperBound)
             rows.append(
                 DecoderSession.Rows(
-                    range: sequence.rowStart..<sequence.rowStart + count, position: sequence.position,
+                    range: rowStart..<rowStart + count, position: sequence.position,
                     slots: UnsafePointer(sequence.slots.pointer),
-                    kept: sequence.rowStart + wanted.lowerBound..<sequence.rowStart + wanted.upperBound))
+                    kept: rowStart + wanted.lowerBound..<rowStart + wanted.upperBound))
             func want(_ row: Int, promptIndex: Int?) {
                 work.append(
                     HeadRow(

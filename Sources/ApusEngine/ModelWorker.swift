@@ -18,6 +18,15 @@ package protocol ModelWorker: AnyObject {
     ///
     /// Throws when memory for activations cannot be had; the KV of the batch's rows is then undefined.
     func forward(_ batch: ForwardBatch, result: inout ForwardResult) throws
+
+    /// Keeps further weights, which sequences name by `generation`; those that it was made with are generation 0.
+    func adopt(_ weights: any ResidentWeights, as generation: Int)
+    /// Lets go of weights that no sequence names any more.
+    func drop(generation: Int)
+    /// The first rows of a tensor, or of a vector one row of its first numbers; nil: there is none of that name.
+    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])?
+    /// Gives the pool's memory back to the system, and with it all keys and values.
+    func discardCache()
 }
 
 /// One step's rows, sequence after sequence. Kept and refilled by the caller so that a step allocates nothing.
@@ -46,6 +55,8 @@ package struct ForwardSequence {
     package var slots: SlotTable
     /// A token is wanted after the last row; false for a chunk that does not reach the end of the prompt.
     package var samples: Bool
+    /// Which of the worker's weights compute it.
+    package var generation: Int
     /// Choice of the token, and what it remembers of the output so far.
     package var sampler: SequenceSampler
     /// Rows, counted from `rowStart`, whose *next* token's prompt log probability is wanted; empty: none.
@@ -55,13 +66,14 @@ package struct ForwardSequence {
 
     package init(
         rowStart: Int, rowCount: Int, position: Int, slots: SlotTable, samples: Bool, sampler: SequenceSampler,
-        promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = []
+        promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = [], generation: Int = 0
     ) {
         self.rowStart = rowStart
         self.rowCount = rowCount
         self.position = position
         self.slots = slots
         self.samples = samples
+        self.generation = generation
         self.sampler = sampler
         self.promptLogprobRows = promptLogprobRows
         self.promptLogprobTargets = promptLogprobTargets

@@ -39,8 +39,15 @@ package final class Front: Sendable {
         HealthRoutes(service: service).add(to: &table)
         InformationRoutes(service: service).add(to: &table)
         ControlRoutes(service: service).add(to: &table)
+        WeightRoutes(service: service).add(to: &table)
+        PauseRoutes(service: service).add(to: &table)
         ModelRoutes(service: service).add(to: &table)
         TokenizeRoutes(service: service).add(to: &table)
+        CompletionRoutes(service: service).add(to: &table)
+        ParserRoutes(service: service).add(to: &table)
+        EncodeRoute(service: service).add(to: &table)
+        VectorRoutes(service: service).add(to: &table)
+        ScoreRoute(service: service).add(to: &table)
         LaterRoutes(service: service).add(to: &table)
         return table
     }

@@ -3,7 +3,8 @@ package import ApusTensor
 
 /// A decoder with its KV pool and the memory of its activations: runs one step at a time.
 package final class DecoderSession {
-    package let decoder: Decoder
+    /// Runs the next steps: any decoder of the same shape, with weights packed for the same kernels.
+    package var decoder: Decoder?
     package let pool: KVPool
     /// Longest sequence in tokens.
     package let contextLength: Int
@@ -69,6 +70,7 @@ package final class DecoderSession {
             keep(sequence)
         }
         precondition(context.positions.count == tokens.count)
+        guard let decoder else { preconditionFailure("a step without weights") }
         hidden = decoder.hidden(tokens, context)
     }
 
@@ -84,10 +86,18 @@ package final class DecoderSession {
                 slots: sequence.slots))
     }
 
+    /// Vectors of the kept rows of the last `run` as the head would see them, [kept, hiddenSize], valid until the next
+    /// call; `logits` must not be asked for after it.
+    package func vectors() -> Matrix {
+        guard let decoder, let hidden else { preconditionFailure("vectors before any run") }
+        self.hidden = nil
+        return decoder.normed(hidden, context)
+    }
+
     /// Logits of some of the kept rows of the last `run`, counted among these: [rows.count, vocabularySize], valid until
     /// the next call.
     package func logits(rows: UnsafeBufferPointer<Int32>) -> Matrix {
-        guard let hidden else { preconditionFailure("logits before any run") }
+        guard let decoder, let hidden else { preconditionFailure("logits before any run") }
         return decoder.logits(hidden, rows: rows, context)
     }
 }

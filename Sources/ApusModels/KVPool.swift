@@ -4,7 +4,9 @@ import ApusTensor
 /// Keys and values of all layers for a fixed number of token slots. Who owns which slot is the scheduler's business.
 ///
 /// The memory is reserved at once and taken from the system page by page as slots are first written.
-package final class KVPool {
+///
+/// `@unchecked Sendable`: what it describes never changes; the numbers belong to the one thread that runs steps.
+package final class KVPool: @unchecked Sendable {
     package let slotCount: Int
     package let elementType: ElementType
     private let planes: [(keys: KVPlane, values: KVPlane)]
@@ -36,6 +38,12 @@ package final class KVPool {
     ) -> Int {
         2 * layerCount * kvHeadCount * headDimension * elementType.byteCount
     }
+
+    /// Gives the memory back to the system, and with it all keys and values.
+    package func discard() { buffer.discard() }
+
+    /// Bytes that slots will take when they are first written.
+    package var untouchedByteCount: Int { buffer.byteCount - buffer.residentByteCount }
 
     /// Valid as long as the pool lives.
     func layer(_ index: Int) -> (keys: KVPlane, values: KVPlane) {

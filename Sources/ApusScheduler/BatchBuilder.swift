@@ -44,7 +44,8 @@ struct BatchBuilder {
             ForwardSequence(
                 rowStart: batch.tokens.count, rowCount: rowCount, position: request.computed, slots: table,
                 samples: isComplete && request.maxNewTokens > 0, sampler: request.sampler,
-                promptLogprobRows: logprobRows, promptLogprobTargets: request.promptLogprobTargets(logprobRows)))
+                promptLogprobRows: logprobRows, promptLogprobTargets: request.promptLogprobTargets(logprobRows),
+                generation: request.generation))
         batch.tokens.append(contentsOf: request.tokens[request.computed..<end])
         entries.append(Entry(request: request, rowCount: rowCount, isComplete: isComplete))
         if request.phase == .decoding { decodeRows += rowCount } else { prefillRows += rowCount }

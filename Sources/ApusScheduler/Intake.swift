@@ -35,7 +35,7 @@ struct Intake {
         endTokenIDs = (workerEndTokenIDs + configuration.extraEndTokenIDs).filter { seen.insert($0).inserted }
     }
 
-    func admit(_ request: GenerateRequest) throws(Refusal) -> Admitted {
+    func admit(_ request: GenerateRequest, generation: Int = 0) throws(Refusal) -> Admitted {
         try checkIDs(request)
         let prompt = try fit(request.inputIDs)
         if let start = request.logprobs?.promptStart {
@@ -49,7 +49,7 @@ struct Intake {
         return Admitted(
             prompt: prompt, maxNewTokens: clip(request.sampling.maxNewTokens, promptCount: prompt.count),
             interval: interval(request),
-            namespace: PrefixNamespace(name: request.cacheNamespace, weightVersion: configuration.weightVersion),
+            namespace: PrefixNamespace(name: request.cacheNamespace, generation: generation),
             endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken))
     }
 

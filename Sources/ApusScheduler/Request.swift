@@ -18,7 +18,9 @@ final class Request {
     let rid: String
     /// Rank of arrival, unique.
     let arrival: UInt64
-    let namespace: PrefixNamespace
+    private(set) var namespace: PrefixNamespace
+    /// The names of the weights that made the output.
+    private(set) var weights: [WeightSpan] = []
     let sampling: SamplingParameters
     /// `max_new_tokens` after clipping.
     let maxNewTokens: Int
@@ -93,6 +95,27 @@ final class Request {
         }
     }
 
+    // MARK: - Weights
+
+    /// Which of the worker's weights it runs on.
+    var generation: Int { namespace.generation }
+
+    /// Goes on with other weights; it must not hold KV of the old ones.
+    func move(to generation: Int) {
+        precondition(phase == .waiting && computed == 0)
+        namespace.generation = generation
+        // Without output yet it is as if it had just come.
+        if generated == 0, !promptLogprobs.isEmpty { promptLogprobs.removeLast(promptLogprobs.count - 1) }
+    }
+
+    /// What comes next is made by weights of this name.
+    func noteWeights(_ version: String) {
+        guard weights.last?.version != version else { return }
+        if weights.last?.start == generated { weights.removeLast() }
+        guard weights.last?.version != version else { return }
+        weights.append(WeightSpan(version: version, start: generated))
+    }
+
     // MARK: - Output
 
     var generated: Int { tokens.count - outputStart }
@@ -116,7 +139,7 @@ final class Request {
     var usage: Usage {
         Usage(
             promptTokens: promptCount, cachedTokens: cachedTokens, completionTokens: generated,
-            retractions: retractions)
+            retractions: retractions, weights: weights)
     }
 
     // MARK: - Prefill

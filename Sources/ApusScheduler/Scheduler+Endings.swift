@@ -12,6 +12,10 @@ extension Scheduler {
     }
 
     /// Ends a request in whatever state it is; a finished one has its ending already.
+    func stop(_ request: Request, _ reason: FinishReason) {
+        stop(request, running: reason, waiting: reason)
+    }
+
     private func stop(_ request: Request, running: FinishReason, waiting: FinishReason) {
         if request.phase == .finished { return }
         guard request.phase == .waiting && request.startedAt == nil else {

@@ -39,10 +39,12 @@ extension Scheduler {
         guard let token = output.token else { preconditionFailure("a token was asked for") }
         guard intake.isValid(token) else {
             // Nothing computed from such numbers may be met by others.
+            request.noteWeights(generations.label(of: request.generation))
             request.append(intake.substitute(for: request), logprobs: output.logprobs)
             return end(request, .notANumber, keepsPrefix: false)
         }
         if request.phase == .prefilling { keepPrefix(request) }
+        request.noteWeights(generations.label(of: request.generation))
         request.append(token, logprobs: output.logprobs)
         statistics.generatedTokens += 1
         log.generated += 1

@@ -22,6 +22,10 @@ extension Scheduler {
         switch message {
         case .hello(let epoch): meet(epoch)
         case .generate(let request): accept(request)
+        case .embed(let request):
+            guard request.schedulerEpoch == configuration.epoch else { break }
+            let reason = FinishReason.refused("This model generates text and makes no embeddings.", status: 400)
+            ended.append(EndedRequest(rid: request.rid, finish: reason))
         case .abort(.request(let rid)):
             if let request = requests[rid] { abort(request) }
         case .abort(.everything):
@@ -38,11 +42,13 @@ extension Scheduler {
                 if let request = requests[rid] { outputs.resend(request) }
             }
         case .flushCache(let call, let timeout):
-            if let outcome = flush.begin(call: call, timeout: timeout, isIdle: isIdle, now: now) {
+            if let outcome = flush.begin(call: call, timeout: timeout, isIdle: mayFlush, now: now) {
                 answerFlush(call, outcome)
             }
         case .state(let call):
             front.send(.state(call: call, state))
+        case .control(let call, let control):
+            operate(control, call: call)
         }
     }
 
@@ -54,7 +60,9 @@ extension Scheduler {
             ended.removeAll()
             healthChecks.removeAll()
             front.discardBacklog()
+            weightWork.forgetCallers()
         }
+        announced = ready
         front.send(.ready(ready))
     }
 
@@ -68,7 +76,8 @@ extension Scheduler {
             release(earlier)
         }
         do throws(Intake.Refusal) {
-            let admitted = try intake.admit(request)
+            if let weightsLost { throw Intake.Refusal("\(weightsLost).", status: 503) }
+            let admitted = try intake.admit(request, generation: generations.current)
             guard queue.count < configuration.maxQueuedRequests ?? .max else {
                 throw Intake.Refusal("The request queue is full.", status: 503)
             }
@@ -90,6 +99,9 @@ extension Scheduler {
         requests[made.rid] = made
         queue.insert(made)
     }
+
+    /// Nobody's KV is in the cache; while paused, who waits may wait on.
+    var mayFlush: Bool { isIdle || pauseMode != nil && !isCacheInUse }
 
     func answerFlush(_ call: UInt64, _ outcome: FlushOutcome) {
         if outcome == .flushed {

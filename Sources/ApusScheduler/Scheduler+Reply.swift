@@ -14,9 +14,9 @@ extension Scheduler {
         outputs.flush()
         for rid in healthChecks { front.send(.healthy(rid: rid)) }
         healthChecks.removeAll(keepingCapacity: true)
-        let isBusy = !isIdle
-        if let (call, outcome) = flush.poll(isIdle: !isBusy, now: now) { answerFlush(call, outcome) }
-        if wasBusy && !isBusy { rest() }
+        let isBusy = !isIdle && !isHeld
+        if let (call, outcome) = flush.poll(isIdle: mayFlush, now: now) { answerFlush(call, outcome) }
+        if wasBusy && isIdle { rest() }
         publish(isBusy: isBusy)
         beat(isBusy: isBusy)
         wasBusy = isBusy
@@ -75,6 +75,14 @@ extension Scheduler {
             "prefix_cache_tokens": .integer(Int64(statistics.cachedTokens)),
             "generated_tokens": .integer(Int64(statistics.generatedTokens)),
             "retractions": .integer(Int64(statistics.retractions)),
+            "weight_version": .string(generations.label),
+            "weight_update": [
+                "mode": JSONValue(weightWork.mode?.rawValue), "updates": .integer(Int64(weightWork.updates)),
+                "failures": .integer(Int64(weightWork.failures)),
+                "pending": .integer(Int64(weightWork.items.count)),
+            ],
+            "resident_weights": .integer(Int64(generations.resident.count)),
+            "paused": JSONValue(pauseMode.map { "\($0)" }),
         ]
         return SchedulerState(load: load, details: details.description)
     }

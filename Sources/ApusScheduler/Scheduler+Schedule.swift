@@ -8,6 +8,7 @@ extension Scheduler {
     func schedule() {
         builder.removeAll()
         decoding.sweep()
+        guard !isHeld else { return }
         makeRoomForDecoding()
         for request in decoding.requests {
             guard let table = request.table, cache.grow(table, to: request.computed + 1) else {
@@ -79,6 +80,8 @@ extension Scheduler {
         case begun
         /// What it needs next is being computed by another: it can have it from the cache in the next step.
         case waitsForPrefix
+        /// The weights are about to change, and it has not begun on the old ones.
+        case waitsForWeights
         /// No room, neither for those behind it.
         case noRoom
     }
@@ -115,6 +118,7 @@ extension Scheduler {
     /// Begins a waiting request's prompt in this step, if it fits.
     private func admit(_ request: Request, _ admission: inout Admission, _ rows: inout Int) -> Entrance {
         guard mayAdmit(rows) else { return .noRoom }
+        guard !weightWork.isDraining || request.startedAt != nil else { return .waitsForWeights }
         // Alone it always fits, since its length was clipped to the pool.
         let isAlone = builder.isEmpty
         let cached = cache.matchLength(request.tokens, limit: request.reuseLimit, in: request.namespace)
@@ -158,6 +162,7 @@ extension Scheduler {
         queue.remove(request)
         request.phase = .prefilling
         request.computed = cached
+        request.noteWeights(generations.label(of: request.generation))
         guard request.startedAt == nil else { return }
         request.startedAt = now
         request.cachedTokens = cached

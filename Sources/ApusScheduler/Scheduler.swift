@@ -38,6 +38,17 @@ package final class Scheduler {
     var result = ForwardResult()
 
     var flush = Flush()
+    var generations: Generations
+    var weightWork = WeightWork()
+    /// nil: the worker's weights cannot be replaced.
+    let weightJobs: WeightJobs?
+    /// Why there are no weights at all; nil: there are, or will be.
+    var weightsLost: String?
+    var pauseMode: PauseMode?
+    /// The pool's memory was given back.
+    var isCacheReleased = false
+    /// What the front was told last.
+    var announced: SchedulerReady?
     var healthChecks: [String] = []
     /// Requests that end without having run, until the reply of this step.
     var ended: [EndedRequest] = []
@@ -53,17 +64,30 @@ package final class Scheduler {
     var nextHeartbeat = 0.0
     var wasBusy = false
 
-    /// `clock` gives seconds that never step back; tests bring their own.
-    package init(
+    /// `library`: where other weights come from; `wake` ends a wait of the inbox, from any thread.
+    package convenience init(
         configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
         detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
-        clock: @escaping () -> Double = Clocks.monotonic
+        library: (any WeightLibrary)? = nil, wake: @escaping @Sendable () -> Void = {}
+    ) {
+        self.init(
+            configuration: configuration, worker: worker, inbox: inbox, detokenizer: detokenizer, front: front,
+            logger: logger, weightJobs: library.map { WeightJobs($0, wake: wake) })
+    }
+
+    /// `clock` gives seconds that never step back; tests bring their own.
+    init(
+        configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
+        detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
+        clock: @escaping () -> Double = Clocks.monotonic, weightJobs: WeightJobs?
     ) {
         self.configuration = configuration
         self.worker = worker
         self.inbox = inbox
         self.logger = logger
         self.clock = clock
+        self.weightJobs = weightJobs
+        generations = Generations(label: configuration.weightVersion)
         outputs = Outputs(detokenizer)
         self.front = FrontLine(front, logger: logger)
         limits = Limits(
@@ -93,7 +117,7 @@ package final class Scheduler {
 
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
-        front.send(.ready(ready))
+        announce()
         outputs.flush()
         while !isOver() {
             step(patience: patience)
@@ -104,6 +128,7 @@ package final class Scheduler {
     package func step(patience: Double = 0) {
         receive(patience: patience)
         expire()
+        tendWeights()
         schedule()
         forward()
         reply()
@@ -111,7 +136,7 @@ package final class Scheduler {
 
     /// How long there is nothing to do unless a message comes.
     private var patience: Double {
-        guard isIdle else { return 0 }
+        guard isIdle || isHeld else { return 0 }
         let isBehind = outputs.hasBacklog || front.hasBacklog
         return isBehind ? 0.005 : configuration.heartbeatInterval
     }
@@ -122,7 +147,7 @@ package final class Scheduler {
             schedulerEpoch: configuration.epoch, processID: configuration.processID, maxTotalTokens: limits.capacity,
             maxRequestInputLength: limits.longestInput, maxRunningRequests: limits.maxRunningRequests,
             contextLength: limits.contextLength, vocabularySize: worker.vocabularySize,
-            endTokenIDs: worker.endTokenIDs, weightVersion: configuration.weightVersion,
-            details: configuration.readyDetails)
+            endTokenIDs: worker.endTokenIDs, weightVersion: generations.label,
+            details: configuration.readyDetails, modelPath: generations.path, isPaused: isHeld)
     }
 }

@@ -16,7 +16,9 @@ final class RunnerHarness {
         slots: Int = 1024, logitsByteCount: Int = 64 << 20
     ) throws {
         let runtime = try TensorRuntime(threads: threads, kernels: kernels)
-        let loader = try ModelLoader(directory: ModelFixtures.directory(model), elementType: element)
+        // The name of a fixture, or a path.
+        let directory = model.hasPrefix("/") ? model : ModelFixtures.directory(model)
+        let loader = try ModelLoader(directory: directory, elementType: element)
         runner = try ModelRunner(
             loader.load(runtime), endTokenIDs: loader.endTokenIDs, slotCount: slots,
             logitsByteCount: logitsByteCount)
@@ -47,7 +49,8 @@ final class RunnerHarness {
                 ForwardSequence(
                     rowStart: batch.tokens.count, rowCount: count, position: start, slots: sequence.slots,
                     samples: start + count == known.count, sampler: sequence.sampler,
-                    promptLogprobRows: logprobRows, promptLogprobTargets: targets))
+                    promptLogprobRows: logprobRows, promptLogprobTargets: targets,
+                    generation: sequence.generation))
             batch.tokens.append(contentsOf: known[start..<start + count])
         }
         try runner.forward(batch, result: &result)
@@ -81,6 +84,7 @@ final class RunningSequence {
     var computed = 0
     let slots = SlotTable(capacity: 512)
     let sampler: SequenceSampler
+    var generation = 0
     let wantsPromptLogprobs: Bool
     var promptLogprobs: [PositionLogprobs] = []
     var outputLogprobs: [PositionLogprobs] = []

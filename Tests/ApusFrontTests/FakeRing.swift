@@ -1,4 +1,5 @@
 import ApusCore
+import ApusText
 import ApusWire
 import Synchronization
 
@@ -14,6 +15,7 @@ final class FakeRing: Sendable {
         var received: [FrontToScheduler] = []
         var isStopping = false
         var epoch: UInt64 = 1
+        var operate: @Sendable (ControlCall) -> ControlReply? = FakeRing.agree
     }
 
     private let toFront: InMemoryLink<ToFront>
@@ -64,7 +66,9 @@ final class FakeRing: Sendable {
         precondition(taken, "the fake ring is full")
     }
 
-    func becomeReady(epoch: UInt64) {
+    func becomeReady(
+        epoch: UInt64, weightVersion: String = "default", modelPath: String? = nil, isPaused: Bool = false
+    ) {
         state.withLock { $0.epoch = epoch }
         say(
             .scheduler(
@@ -73,8 +77,9 @@ final class FakeRing: Sendable {
                         schedulerEpoch: epoch, processID: 1, maxTotalTokens: 1024,
                         maxRequestInputLength: Self.inputLimit, maxRunningRequests: 8,
                         contextLength: Self.contextLength, vocabularySize: 300, endTokenIDs: [256],
-                        weightVersion: "default",
-                        details: #"{"dtype":"bfloat16","startup_time":{"load_weight":0.5}}"#))))
+                        weightVersion: weightVersion,
+                        details: #"{"dtype":"bfloat16","startup_time":{"load_weight":0.5}}"#,
+                        modelPath: modelPath, isPaused: isPaused))))
     }
 
     // MARK: What the front said
@@ -91,6 +96,15 @@ final class FakeRing: Sendable {
 
     var released: [String] {
         received.flatMap { if case .release(let rids) = $0 { rids } else { [String]() } }
+    }
+
+    /// What operators' calls are answered with; nil: nothing.
+    func setReply(_ reply: @escaping @Sendable (ControlCall) -> ControlReply?) { state.withLock { $0.operate = reply } }
+
+    var controls: [ControlCall] { received.compactMap { if case .control(_, let call) = $0 { call } else { nil } } }
+
+    static let agree: @Sendable (ControlCall) -> ControlReply? = { call in
+        if case .readWeights = call { .rows(json: "[0.5]") } else { .done(message: "done") }
     }
 
     func setScript(_ script: @escaping Script) { state.withLock { $0.script = script } }
@@ -113,6 +127,9 @@ final class FakeRing: Sendable {
         case .generate(let request) where request.isHealthCheck: say(.scheduler(.healthy(rid: request.rid)))
         case .generate(let request) where request.schedulerEpoch == epoch: script(request, self)
         case .flushCache(let call, _): say(.scheduler(.flushed(call: call, outcome: .flushed)))
+        case .control(let call, let control):
+            guard let reply = state.withLock({ $0.operate })(control) else { return }
+            say(.scheduler(.controlled(call: call, reply)))
         case .state(let call):
             let load = SchedulerLoad(
                 running: 0, queued: 0, freeTokens: 1000, cachedTokens: 24, heldTokens: 0, generationThroughput: 12.5)
@@ -169,8 +186,26 @@ final class FakeRing: Sendable {
 struct ByteCodec: PromptCodec {
     func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] { text.utf8.map(Int32.init) }
 
+    func encodePair(_ first: String, _ second: String) -> Encoding {
+        let ids = [first, "|", second].map { encode($0, addSpecialTokens: true) }
+        return Encoding(
+            ids: ids.flatMap(\.self), typeIDs: ids[0].map { _ in 0 } + [0] + ids[2].map { _ in 1 })
+    }
+
     func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
         String(decoding: ids.compactMap { UInt8(exactly: $0) }, as: UTF8.self)
+    }
+
+    func bytes(of id: Int32) -> [UInt8] { UInt8(exactly: id).map { [$0] } ?? [] }
+
+    func tokenID(of text: String) -> Int32? { nil }
+
+    /// ChatML without its ends, so that what is generated is predictable.
+    var chatTemplate: ChatTemplate? {
+        try? ChatTemplate(
+            source: "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+                + "{% if tools %}{{ tools | tojson }}{% endif %}{% if add_generation_prompt %}[assistant] {% endif %}",
+            specialTokens: [:])
     }
 
     var modelMaxLength: Int? { 4_096 }

@@ -84,12 +84,12 @@ import Testing
 
     @Test func whatComesLaterIsRefused() async throws {
         try await withFront { server in
-            let update = try await server.post("/update_weights_from_disk", ["model_path": "x"])
+            let update = try await server.post("/update_weights_from_tensor", ["model_path": "x"])
             #expect(update.status == 400)
             #expect(update.json?["success"] == false)
             #expect(
-                update.json?["message"] == "/update_weights_from_disk is not supported by this version yet.")
-            let chat = try await server.post("/v1/chat/completions", [:])
+                update.json?["message"] == "/update_weights_from_tensor is not supported by this version yet.")
+            let chat = try await server.post("/api/chat", [:])
             #expect(chat.status == 400)
             #expect(chat.json?["type"] == "BadRequestError")
             let encode = try await server.post("/encode", ["text": "a"])

@@ -13,6 +13,8 @@ final class Bench {
     let front = ListOutbox<SchedulerToFront>()
     let time = Time()
     let scheduler: Scheduler
+    /// Weights that are being looked for or loaded: each job runs when the test says so.
+    let jobs = JobList()
     /// What a client of both links has seen.
     private(set) var streams: [String: Stream] = [:]
     private(set) var ended: [String: FinishReason] = [:]
@@ -36,16 +38,18 @@ final class Bench {
     }
 
     init(
-        worker: FakeWorker = FakeWorker(), logger: Logger? = nil,
+        worker: FakeWorker = FakeWorker(), logger: Logger? = nil, library: FakeLibrary? = nil,
         _ change: (inout SchedulerConfiguration) -> Void = { _ in }
     ) {
         self.worker = worker
         var configuration = SchedulerConfiguration(epoch: 7, processID: 1)
         change(&configuration)
         let time = time
+        let jobs = jobs
         scheduler = Scheduler(
             configuration: configuration, worker: worker, inbox: inbox, detokenizer: detokenizer, front: front,
-            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { time.now })
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { time.now },
+            weightJobs: library.map { WeightJobs($0, wake: {}, start: { jobs.append($0) }) })
     }
 
     func send(_ message: FrontToScheduler) {

@@ -9,8 +9,10 @@ final class FakeWorker: ModelWorker {
     let contextLength: Int
     let vocabularySize: Int
     let endTokenIDs: [Int32]
-    /// Stands for the weights.
-    var salt: UInt64 = 1
+    /// Stands for the weights, by generation.
+    private(set) var salts: [Int: UInt64] = [0: 1]
+    /// Times that the pool's memory was given back.
+    private(set) var discards = 0
     /// Sequences whose next token would be a multiple of this make NaN instead; 0: none.
     var nanEvery: UInt64 = 0
     /// Thrown by the next step.
@@ -50,6 +52,9 @@ final class FakeWorker: ModelWorker {
         for sequence in batch.sequences {
             precondition(sequence.rowStart == expectedStart && sequence.rowCount > 0, "rows are not in order")
             expectedStart += sequence.rowCount
+            guard let salt = salts[sequence.generation] else {
+                preconditionFailure("weights \(sequence.generation) are not there")
+            }
             var state = Fold(salt: salt)
             for position in 0..<sequence.position { state.take(kv[Int(sequence.slots[position])]) }
             var promptLogprobs: [PositionLogprobs] = []
@@ -77,6 +82,31 @@ final class FakeWorker: ModelWorker {
                     promptLogprobs: promptLogprobs))
         }
         precondition(expectedStart == batch.tokens.count, "rows without a sequence")
+    }
+
+    // MARK: - Weights
+
+    func adopt(_ weights: any ResidentWeights, as generation: Int) {
+        guard let weights = weights as? FakeWeights else { preconditionFailure("weights of another worker") }
+        precondition(salts.updateValue(weights.salt, forKey: generation) == nil, "weights are adopted twice")
+    }
+
+    func drop(generation: Int) {
+        precondition(salts.removeValue(forKey: generation) != nil, "weights are dropped twice")
+    }
+
+    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])? {
+        guard let salt = salts[generation] else { return nil }
+        switch name {
+        case "vector": return ([4], [(0..<min(4, rowCount)).map { Float(salt) + Float($0) }])
+        case "matrix": return ([3, 2], (0..<min(3, rowCount)).map { [Float(salt), Float($0) / 2] })
+        default: return nil
+        }
+    }
+
+    func discardCache() {
+        discards += 1
+        for slot in kv.indices { kv[slot] = 0 }
     }
 
     // MARK: - The function that it computes
@@ -133,7 +163,10 @@ final class FakeWorker: ModelWorker {
     }
 
     /// `limit` tokens after `prompt`, or fewer when `ends` says that the last one was it.
-    func reference(_ prompt: [Int32], seed: UInt64, limit: Int, ends: (Int32) -> Bool) -> Reference {
+    /// `salt` is the weights'.
+    func reference(
+        _ prompt: [Int32], seed: UInt64, limit: Int, salt: UInt64 = 1, ends: (Int32) -> Bool
+    ) -> Reference {
         var state = Fold(salt: salt)
         var reference = Reference()
         for (index, token) in prompt.enumerated() {

@@ -31,7 +31,10 @@ import Testing
         #expect(stream?.pieces == [1, 1, 1, 1, 1, 1])
         #expect(stream?.finish == .length(6))
         #expect(stream?.opening?.promptTail == prompt)
-        #expect(stream?.usage == Usage(promptTokens: 2, completionTokens: 6))
+        #expect(
+            stream?.usage
+                == Usage(
+                    promptTokens: 2, completionTokens: 6, weights: [WeightSpan(version: "default", start: 0)]))
         #expect(bench.detokenizer.messages.isEmpty && bench.isPoolWhole)
     }
 

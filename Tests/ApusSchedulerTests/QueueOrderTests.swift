@@ -3,7 +3,7 @@ import Testing
 @testable import ApusScheduler
 
 @Suite struct QueueOrderTests {
-    private let none = PrefixNamespace(name: "", weightVersion: "")
+    private let none = PrefixNamespace(name: "", generation: 0)
 
     /// A tree in which these sequences are cached.
     private func tree(_ sequences: [[Int32]]) -> RadixTree {

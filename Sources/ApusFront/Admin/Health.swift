@@ -15,8 +15,11 @@ struct HealthRoutes: Sendable {
         table.add("/health_generate", methods: [.get]) { _ throws(FrontError) in
             await answer(isHealthy(generates: true))
         }
-        // Pausing is not served yet: ready and ping mean the same.
-        table.add("/ready", "/ping", methods: [.get]) { _ throws(FrontError) in answer(service.isReady) }
+        // A paused server lives, and should get no traffic.
+        table.add("/ready", methods: [.get]) { _ throws(FrontError) in
+            answer(service.isReady && service.monitor.ring.ready?.isPaused == false)
+        }
+        table.add("/ping", methods: [.get]) { _ throws(FrontError) in answer(service.isReady) }
     }
 
     private func answer(_ isGood: Bool) -> Response { .empty(isGood ? .ok : .serviceUnavailable) }

@@ -25,7 +25,7 @@ struct InformationRoutes: Sendable {
     private func modelInfo() -> JSONObject {
         let configuration = service.configuration
         return [
-            "model_path": .string(configuration.modelPath),
+            "model_path": .string(service.modelPath),
             "tokenizer_path": .string(configuration.tokenizerPath),
             "is_generation": .bool(!configuration.isEmbedding),
             "preferred_sampling_params": configuration.preferredSamplingParameters.map { .object($0) } ?? .null,
@@ -39,7 +39,7 @@ struct InformationRoutes: Sendable {
 
     private func extendedModelInfo() -> JSONObject {
         var info = modelInfo()
-        info["served_model_name"] = .string(service.configuration.servedModelName)
+        info["served_model_name"] = .string(service.servedModelName)
         info["load_format"] = .string(service.configuration.loadFormat)
         info["reasoning_parser"] = JSONValue(service.configuration.reasoningParser)
         info["tool_call_parser"] = JSONValue(service.configuration.toolCallParser)
@@ -65,6 +65,8 @@ struct InformationRoutes: Sendable {
             arguments[fact.key] = fact.value
         }
         arguments["weight_version"] = .string(ready.weightVersion)
+        arguments["model_path"] = .string(service.modelPath)
+        arguments["served_model_name"] = .string(service.servedModelName)
 
         var info = arguments
         info["launch_command"] = .string(redact(service.configuration.launchCommand))

@@ -7,13 +7,10 @@ struct LaterRoutes: Sendable {
     let service: FrontService
 
     private static let control: [(path: String, methods: [HTTPRequest.Method])] = [
-        ("/update_weights_from_disk", [.post]), ("/update_weights", [.post]),
         ("/update_weights_from_tensor", [.post]), ("/update_weights_from_distributed", [.post]),
         ("/update_weights_from_ipc", [.post]), ("/init_weights_update_group", [.post]),
-        ("/destroy_weights_update_group", [.post]), ("/update_weight_version", [.post]),
-        ("/get_weights_by_name", [.get, .post]), ("/weights_checker", [.post]),
-        ("/release_memory_occupation", [.get, .post]), ("/resume_memory_occupation", [.get, .post]),
-        ("/pause_generation", [.post]), ("/continue_generation", [.post]),
+        ("/destroy_weights_update_group", [.post]),
+        ("/weights_checker", [.post]),
         ("/start_expert_distribution_record", [.get, .post]), ("/stop_expert_distribution_record", [.get, .post]),
         ("/dump_expert_distribution_record", [.get, .post]), ("/start_profile", [.get, .post]),
         ("/stop_profile", [.get, .post]), ("/set_internal_state", [.post]), ("/slow_down", [.get, .post]),
@@ -22,13 +19,11 @@ struct LaterRoutes: Sendable {
 
     private static let native: [(path: String, methods: [HTTPRequest.Method])] = [
         ("/open_session", [.get, .post]), ("/close_session", [.get, .post]), ("/v1/loads", [.get]),
-        ("/parse_function_call", [.post]), ("/separate_reasoning", [.post]), ("/vertex_generate", [.post]),
+        ("/vertex_generate", [.post]),
     ]
 
     private static let openAI: [(path: String, methods: [HTTPRequest.Method])] = [
-        ("/v1/completions", [.post]), ("/v1/chat/completions", [.post]), ("/invocations", [.post]),
-        ("/v1/embeddings", [.post]), ("/v1/classify", [.post]), ("/v1/rerank", [.post, .put]),
-        ("/v1/score", [.post]), ("/v1/responses", [.post]), ("/v1/messages", [.post]),
+        ("/v1/responses", [.post]), ("/v1/messages", [.post]),
         ("/v1/messages/count_tokens", [.post]), ("/api/chat", [.post]), ("/api/generate", [.post]),
         ("/api/tags", [.get]), ("/api/show", [.post]),
     ]
@@ -47,14 +42,6 @@ struct LaterRoutes: Sendable {
                 throw .openAI(
                     status: 400, kind: "BadRequestError", "\(path) is not supported by this version yet.")
             }
-        }
-        table.add("/encode", "/classify", methods: [.post, .put]) { _ throws(FrontError) in
-            guard service.configuration.isEmbedding else {
-                throw .refused(
-                    "This model does not appear to be an embedding model by default. Please add `--is-embedding` when "
-                        + "launching the server or try another model.")
-            }
-            throw .notYet("Embedding")
         }
     }
 }

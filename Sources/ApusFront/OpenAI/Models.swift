@@ -12,13 +12,13 @@ struct ModelRoutes: Sendable {
             .json(["object": "list", "data": [card]])
         }
         table.addPrefix("/v1/models/", methods: [.get]) { request throws(FrontError) in
-            guard request.rest == service.configuration.servedModelName else { throw .modelNotFound(request.rest) }
+            guard request.rest == service.servedModelName else { throw .modelNotFound(request.rest) }
             return .json(card)
         }
     }
 
     private var card: JSONValue {
-        let name = JSONValue.string(service.configuration.servedModelName)
+        let name = JSONValue.string(service.servedModelName)
         let length = service.monitor.ring.ready.map { JSONValue($0.contextLength) } ?? .null
         return [
             "id": name, "object": "model", "created": JSONValue(Int(Clocks.unix())), "owned_by": "sglang",

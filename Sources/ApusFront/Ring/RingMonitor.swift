@@ -12,7 +12,8 @@ final class RingMonitor: Sendable {
 
     private struct State {
         var ring: RingState
-        var nextCall: UInt64 = 1
+        /// An earlier front's calls must not be taken for ours.
+        var nextCall = UInt64.random(in: 1 ... 1 << 62)
         var signs: [UInt64: Waiter<Bool>] = [:]
         var flushes: [UInt64: Waiter<FlushOutcome>] = [:]
         var reports: [UInt64: Waiter<SchedulerState>] = [:]

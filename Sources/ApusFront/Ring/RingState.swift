@@ -110,7 +110,7 @@ struct RingState: Sendable {
                 }
             case .loading, .ready: break
             }
-        case .ended, .healthy, .flushed, .state, .controlled: break
+        case .ended, .embeddings, .healthy, .flushed, .state, .controlled: break
         }
         scheduler?.lastHeard = now
         return actions

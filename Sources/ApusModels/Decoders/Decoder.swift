@@ -9,22 +9,33 @@ package final class Decoder {
     package let configuration: ModelConfiguration
     /// What is multiplied and kept in the pool: `bfloat16` or `float32`.
     package let elementType: ElementType
+    /// What it was packed with; a session may run it on another one with the same kernels.
     package let runtime: TensorRuntime
+    /// What the checkpoint's tensors became.
+    package let catalog: WeightCatalog
     private let embedding: Embedding
     private let layers: [DecoderLayer]
     private let norm: RMSNorm
 
-    /// - Parameter scope: The checkpoint's root.
-    init(_ scope: WeightScope, _ configuration: ModelConfiguration) throws {
+    /// - Parameters:
+    ///   - scope: The checkpoint's root, or with `headless` the place of `embed_tokens`, `layers` and `norm`.
+    ///   - headless: The model makes vectors: there is no head, and `logits` must not be asked for.
+    init(_ scope: WeightScope, _ configuration: ModelConfiguration, headless: Bool = false) throws {
         let traits = try ModelRegistry.traits(of: configuration)
         self.configuration = configuration
         elementType = scope.loader.element
         runtime = scope.loader.runtime
+        catalog = scope.loader.catalog
         // The largest tensors first: their sources are then in memory while little else is.
-        embedding = try Embedding(
-            scope, vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
-            tied: configuration.tiesEmbeddings)
-        let model = scope.scope("model")
+        let model = headless ? scope : scope.scope("model")
+        if headless {
+            embedding = try Embedding(
+                headless: model, vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize)
+        } else {
+            embedding = try Embedding(
+                scope, vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
+                tied: configuration.tiesEmbeddings)
+        }
         layers = try (0..<configuration.layerCount).map { layer in
             try DecoderLayer(model.scope("layers", layer), configuration, traits, layer: layer)
         }
@@ -47,18 +58,24 @@ package final class Decoder {
     /// of all rows go to the pool.
     func hidden(_ tokens: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
         let hidden = context.hidden.matrix(rows: tokens.count, columns: configuration.hiddenSize)
-        embedding(tokens, into: hidden, runtime)
+        embedding(tokens, into: hidden, context.runtime)
         for layer in layers.dropLast() { layer(hidden, context) }
         return layers[layers.count - 1].last(hidden, context)
+    }
+
+    /// The residual stream normed, in place: what heads multiply.
+    func normed(_ hidden: Matrix, _ context: ForwardContext) -> Matrix {
+        norm(hidden, into: hidden, context.runtime)
+        return hidden
     }
 
     /// Logits, [rows.count, vocabularySize], of some rows of the residual stream.
     func logits(_ hidden: Matrix, rows: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
         let selected = context.selected.matrix(rows: rows.count, columns: configuration.hiddenSize)
-        runtime.select(hidden, rows: rows, into: selected)
-        norm(selected, into: selected, runtime)
+        context.runtime.select(hidden, rows: rows, into: selected)
+        norm(selected, into: selected, context.runtime)
         let logits = context.logits.matrix(rows: rows.count, columns: configuration.vocabularySize)
-        embedding.logits(selected, into: logits, runtime)
+        embedding.logits(selected, into: logits, context.runtime)
         return logits
     }
 }

@@ -39,18 +39,41 @@ package struct ModelLoader {
 
     /// Reads and packs the weights.
     ///
-    /// - Parameter progress: Called on this thread with bytes read and bytes in all (0: unknown).
+    /// - Parameters:
+    ///   - copies: Others may write to the files meanwhile: nothing is read where it is mapped, and a change is an error.
+    ///   - progress: Called on this thread with bytes read and bytes in all (0: unknown).
     package func load(
-        _ runtime: TensorRuntime, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws -> Decoder {
         let source: any WeightSource
         if let checkpoint {
-            source = CheckpointWeights(checkpoint: checkpoint)
+            source =
+                copies ? CopiedWeights(checkpoint: checkpoint) : CheckpointWeights(checkpoint: checkpoint)
         } else {
             source = RandomWeights(runtime: runtime)
         }
         let loader = WeightLoader(source: source, element: elementType, runtime: runtime, progress: progress)
-        return try Decoder(WeightScope(loader: loader, path: ""), configuration)
+        let decoder = try Decoder(WeightScope(loader: loader, path: ""), configuration)
+        if copies { try checkpoint?.checkUnchanged() }
+        return decoder
+    }
+
+    /// Holds the folder against a model in service, without reading weights: each tensor that the model took must be
+    /// there in the same shape, in a number format that is read.
+    ///
+    /// - Throws: `ModelError.otherModel`, `CheckpointError`.
+    package func check(against model: ModelShape) throws {
+        if let difference = model.configuration.difference(from: configuration) {
+            throw ModelError.otherModel(reason: difference)
+        }
+        guard let checkpoint else { return }
+        for (name, shape) in model.tensors { _ = try checkpoint.tensor(name, shape: shape) }
+    }
+
+    /// Bytes of the largest tensor, which stands in memory beside its packed form while it is copied.
+    package var largestTensorByteCount: Int {
+        guard let checkpoint else { return 0 }
+        return checkpoint.tensorNames.reduce(0) { max($0, (try? checkpoint.tensor($1).range.count) ?? 0) }
     }
 
     /// Tokens that end a sequence, of both configurations, each once.

@@ -6,6 +6,7 @@ final class WeightLoader {
     let runtime: TensorRuntime
     /// What weights are packed as and computed in: `bfloat16` or `float32`.
     let element: ElementType
+    let catalog = WeightCatalog()
     private let source: any WeightSource
     private let progress: ((_ done: Int, _ total: Int) -> Void)?
     private var done = 0
@@ -23,12 +24,13 @@ final class WeightLoader {
     }
 
     func vector(_ name: String, count: Int) throws -> AlignedBuffer {
-        let tensor = try source.tensor(name, shape: [count])
+        let tensor = try take(name, shape: [count])
         let buffer = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
         withExtendedLifetime(tensor.owner) {
             runtime.convert(tensor.base, from: tensor.element, to: buffer.base, as: .float32, count: count)
         }
         finished(tensor)
+        catalog.note(name, at: .vector(buffer))
         return buffer
     }
 
@@ -39,11 +41,11 @@ final class WeightLoader {
         var builder = PackedWeight.Builder(inputs: inputs, element: element, arrangement: arrangement)
         var tensors: [WeightTensor] = []
         for (name, outputs) in projections {
-            let weight = try source.tensor("\(name).weight", shape: [outputs, inputs])
+            let weight = try take("\(name).weight", shape: [outputs, inputs])
             tensors.append(weight)
             var biasSource: PackedWeight.Source?
             if bias {
-                let vector = try source.tensor("\(name).bias", shape: [outputs])
+                let vector = try take("\(name).bias", shape: [outputs])
                 tensors.append(vector)
                 biasSource = PackedWeight.Source(
                     base: vector.base, element: vector.element, outputs: outputs, rowStride: 1)
@@ -59,12 +61,18 @@ final class WeightLoader {
             }
         }
         for tensor in tensors { finished(tensor) }
+        var first = 0
+        for (part, (name, outputs)) in projections.enumerated() {
+            catalog.note("\(name).weight", at: .columns(packed, part: part, first: first))
+            if bias { catalog.note("\(name).bias", at: .biases(packed, part: part, first: first)) }
+            first += outputs
+        }
         return packed
     }
 
     /// A table whose rows are looked up, not multiplied: as the source has it, but never wider than `element`.
     func table(_ name: String, rows: Int, columns: Int) throws -> (buffer: AlignedBuffer, element: ElementType) {
-        let tensor = try source.tensor("\(name).weight", shape: [rows, columns])
+        let tensor = try take("\(name).weight", shape: [rows, columns])
         let kept = tensor.element == .float32 ? element : tensor.element
         let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
         // Blocks keep every thread busy; a slice of blocks is what the source has in memory at a time.
@@ -84,7 +92,14 @@ final class WeightLoader {
             }
         }
         finished(tensor)
+        catalog.note("\(name).weight", at: .table(buffer, kept))
         return (buffer, kept)
+    }
+
+    private func take(_ name: String, shape: [Int]) throws -> WeightTensor {
+        let tensor = try source.tensor(name, shape: shape)
+        catalog.note(name, shape: shape)
+        return tensor
     }
 
     private func finished(_ tensor: WeightTensor) {

@@ -40,6 +40,22 @@ struct CheckpointWeights: WeightSource {
     var byteCount: Int { checkpoint.files.reduce(0) { $0 + $1.bytes.count } }
 }
 
+/// The tensors of a checkpoint that others may write to meanwhile: each is copied out of its file before it is looked at.
+struct CopiedWeights: WeightSource {
+    let checkpoint: Checkpoint
+
+    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
+        let source = try checkpoint.tensor(name, shape: shape)
+        let numbers = try AlignedBuffer(byteCount: source.range.count)
+        try source.read(into: numbers.base)
+        return WeightTensor(
+            base: UnsafeRawPointer(numbers.base), element: source.elementType, shape: shape, owner: numbers,
+            discard: { _ in })
+    }
+
+    var byteCount: Int { CheckpointWeights(checkpoint: checkpoint).byteCount }
+}
+
 /// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.
 struct RandomWeights: WeightSource {
     let runtime: TensorRuntime

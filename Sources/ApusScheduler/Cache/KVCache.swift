@@ -95,6 +95,11 @@ final class KVCache {
         tree.removeAll { allocator.give($0) }
     }
 
+    /// Forgets the prefixes that weights of a generation computed, but for those that a request holds.
+    func drop(generation: Int) {
+        tree.drop(generation: generation) { allocator.give($0) }
+    }
+
     private func append(_ page: Int32, to table: SlotTable) {
         for slot in page * Int32(pageSize)..<(page + 1) * Int32(pageSize) { table.append(slot) }
     }

@@ -2,7 +2,8 @@
 struct PrefixNamespace: Hashable {
     /// `extra_key` and `cache_salt` of the request.
     var name: String
-    var weightVersion: String
+    /// Which of the worker's weights computed it.
+    var generation: Int
 }
 
 /// Cached token sequences and the KV pages that hold them, as a tree in which siblings differ in their first page.
@@ -137,6 +138,24 @@ final class RadixTree {
     func removeAll(release: (Int32) -> Void) {
         precondition(lockedPages == 0 && roots.values.allSatisfy { $0.lockCount == 0 }, "flushed under a lease")
         evict(evictablePages, release: release)
+    }
+
+    /// Gives up every unlocked page of the namespaces of a generation; each goes to `release`.
+    func drop(generation: Int, release: (Int32) -> Void) {
+        for (namespace, root) in roots where namespace.generation == generation {
+            var nodes: [Node] = []
+            var stack = Array(root.children.values)
+            while let node = stack.popLast() {
+                // Nothing below an unlocked node is locked.
+                if node.lockCount == 0 { nodes.append(node) }
+                stack += node.children.values
+            }
+            for leaf in nodes.reversed() {
+                for page in leaf.pages { release(page) }
+                evictablePages -= leaf.pages.count
+                remove(leaf)
+            }
+        }
     }
 
     // MARK: - Nodes

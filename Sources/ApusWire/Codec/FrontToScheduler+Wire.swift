@@ -10,6 +10,8 @@ extension FrontToScheduler: LinkMessage {
         case resend = 6
         case flushCache = 7
         case state = 8
+        case control = 16
+        case embed = 17
     }
 
     package func write(to writer: inout WireWriter) {
@@ -19,6 +21,9 @@ extension FrontToScheduler: LinkMessage {
             writer.append(frontEpoch)
         case .generate(let request):
             writer.append(tag: Tag.generate)
+            writer.append(request)
+        case .embed(let request):
+            writer.append(tag: Tag.embed)
             writer.append(request)
         case .abort(let abort):
             writer.append(tag: Tag.abort)
@@ -39,6 +44,10 @@ extension FrontToScheduler: LinkMessage {
         case .state(let call):
             writer.append(tag: Tag.state)
             writer.append(call)
+        case .control(let call, let control):
+            writer.append(tag: Tag.control)
+            writer.append(call)
+            writer.append(control)
         }
     }
 
@@ -46,12 +55,14 @@ extension FrontToScheduler: LinkMessage {
         switch try reader.tag(Tag.self) {
         case .hello: self = .hello(frontEpoch: try reader.value())
         case .generate: self = .generate(try reader.value())
+        case .embed: self = .embed(try reader.value())
         case .abort: self = .abort(try reader.value())
         case .release: self = .release(rids: try reader.value())
         case .detokenizerStarted: self = .detokenizerStarted(epoch: try reader.value())
         case .resend: self = .resend(rids: try reader.value())
         case .flushCache: self = .flushCache(call: try reader.value(), timeout: try reader.value())
         case .state: self = .state(call: try reader.value())
+        case .control: self = .control(call: try reader.value(), try reader.value())
         }
     }
 
@@ -82,6 +93,22 @@ extension GenerateRequest: WireValue {
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
             sampling: try reader.value(), stream: try reader.value(), streamInterval: try reader.value(),
             logprobs: try reader.value(), cacheNamespace: try reader.value(), isHealthCheck: try reader.value())
+    }
+}
+
+extension EmbedRequest: WireValue {
+    package func write(to writer: inout WireWriter) {
+        writer.append(rid)
+        writer.append(schedulerEpoch)
+        writer.append(inputIDs)
+        writer.append(tokenTypes)
+        writer.append(dimensions)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(
+            rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
+            tokenTypes: try reader.value(), dimensions: try reader.value())
     }
 }
 

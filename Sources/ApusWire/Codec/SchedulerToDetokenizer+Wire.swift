@@ -111,19 +111,21 @@ extension TokenLogprobs.Alternative: WireElement {
 }
 
 extension Usage: WireValue {
-    static let byteCount = 4 * 8
+    /// Without weights.
+    static let byteCount = 4 * 8 + 4
 
     package func write(to writer: inout WireWriter) {
         writer.append(promptTokens)
         writer.append(cachedTokens)
         writer.append(completionTokens)
         writer.append(retractions)
+        writer.append(weights)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             promptTokens: try reader.value(), cachedTokens: try reader.value(),
-            completionTokens: try reader.value(), retractions: try reader.value())
+            completionTokens: try reader.value(), retractions: try reader.value(), weights: try reader.value())
     }
 }
 

@@ -9,6 +9,8 @@ extension SchedulerToFront: LinkMessage {
         case healthy = 5
         case flushed = 6
         case state = 7
+        case controlled = 16
+        case embeddings = 17
     }
 
     package func write(to writer: inout WireWriter) {
@@ -28,6 +30,9 @@ extension SchedulerToFront: LinkMessage {
         case .ended(let requests):
             writer.append(tag: Tag.ended)
             writer.append(requests)
+        case .embeddings(let replies):
+            writer.append(tag: Tag.embeddings)
+            writer.append(replies)
         case .healthy(let rid):
             writer.append(tag: Tag.healthy)
             writer.append(rid)
@@ -39,6 +44,10 @@ extension SchedulerToFront: LinkMessage {
             writer.append(tag: Tag.state)
             writer.append(call)
             writer.append(state)
+        case .controlled(let call, let reply):
+            writer.append(tag: Tag.controlled)
+            writer.append(call)
+            writer.append(reply)
         }
     }
 
@@ -50,15 +59,20 @@ extension SchedulerToFront: LinkMessage {
         case .ready: self = .ready(try reader.value())
         case .heartbeat: self = .heartbeat(try reader.value(), load: try reader.value())
         case .ended: self = .ended(try reader.value())
+        case .embeddings: self = .embeddings(try reader.value())
         case .healthy: self = .healthy(rid: try reader.value())
         case .flushed: self = .flushed(call: try reader.value(), outcome: try reader.tag())
         case .state: self = .state(call: try reader.value(), try reader.value())
+        case .controlled: self = .controlled(call: try reader.value(), try reader.value())
         }
     }
 
     package func halves() -> (SchedulerToFront, SchedulerToFront)? {
-        guard case .ended(let requests) = self else { return nil }
-        return ApusWire.halves(requests) { .ended($0) }
+        switch self {
+        case .ended(let requests): ApusWire.halves(requests) { .ended($0) }
+        case .embeddings(let replies): ApusWire.halves(replies) { .embeddings($0) }
+        default: nil
+        }
     }
 }
 
@@ -74,6 +88,8 @@ extension SchedulerReady: WireValue {
         writer.append(endTokenIDs)
         writer.append(weightVersion)
         writer.append(details)
+        writer.append(modelPath)
+        writer.append(isPaused)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
@@ -81,7 +97,8 @@ extension SchedulerReady: WireValue {
             schedulerEpoch: try reader.value(), processID: try reader.value(), maxTotalTokens: try reader.value(),
             maxRequestInputLength: try reader.value(), maxRunningRequests: try reader.value(),
             contextLength: try reader.value(), vocabularySize: try reader.value(), endTokenIDs: try reader.value(),
-            weightVersion: try reader.value(), details: try reader.value())
+            weightVersion: try reader.value(), details: try reader.value(), modelPath: try reader.value(),
+            isPaused: try reader.value())
     }
 }
 
@@ -95,6 +112,20 @@ extension EndedRequest: WireElement {
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(rid: try reader.value(), finish: try reader.value())
+    }
+}
+
+extension EmbeddingReply: WireElement {
+    package static var leastByteCount: Int { String.leastByteCount + 4 + 8 }
+
+    package func write(to writer: inout WireWriter) {
+        writer.append(rid)
+        writer.append(vector)
+        writer.append(promptTokens)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(rid: try reader.value(), vector: try reader.value(), promptTokens: try reader.value())
     }
 }
 

@@ -78,7 +78,9 @@ extension UInt64: WireValue {
     package init(from reader: inout WireReader) throws(FrameError) { self = try reader.integer() }
 }
 
-extension Float: WireValue {
+extension Float: WireElement {
+    package static var leastByteCount: Int { 4 }
+
     package func write(to writer: inout WireWriter) { writer.append(integer: bitPattern) }
     package init(from reader: inout WireReader) throws(FrameError) { self.init(bitPattern: try reader.integer()) }
 }

@@ -5,6 +5,7 @@ package enum FrontToScheduler: Sendable, Equatable {
     /// A front has started; requests of an earlier front are dropped.
     case hello(frontEpoch: UInt64)
     case generate(GenerateRequest)
+    case embed(EmbedRequest)
     /// Ends one request, or all of them; an unknown id is ignored.
     case abort(Abort)
     /// The front has the final word of these requests (or no client is left): they may be forgotten.
@@ -16,6 +17,7 @@ package enum FrontToScheduler: Sendable, Equatable {
     case flushCache(call: UInt64, timeout: Double)
     /// Asks for `SchedulerToFront.state`.
     case state(call: UInt64)
+    case control(call: UInt64, ControlCall)
 }
 
 /// One prompt to continue; a batch is several of these.
@@ -52,6 +54,30 @@ package struct GenerateRequest: Sendable, Equatable {
         self.logprobs = logprobs
         self.cacheNamespace = cacheNamespace
         self.isHealthCheck = isHealthCheck
+    }
+}
+
+/// One text to make a vector of; a batch is several of these.
+package struct EmbedRequest: Sendable, Equatable {
+    /// Unique among the requests in flight.
+    package var rid: String
+    /// The scheduler that it is meant for: another one, started since, drops it.
+    package var schedulerEpoch: UInt64
+    /// At least one token, each in [0, vocabulary).
+    package var inputIDs: [Int32]
+    /// Segment of each token; empty: all 0.
+    package var tokenTypes: [Int32]
+    /// Leading numbers of the vector that are wanted; nil: all.
+    package var dimensions: Int?
+
+    package init(
+        rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], tokenTypes: [Int32] = [], dimensions: Int? = nil
+    ) {
+        self.rid = rid
+        self.schedulerEpoch = schedulerEpoch
+        self.inputIDs = inputIDs
+        self.tokenTypes = tokenTypes
+        self.dimensions = dimensions
     }
 }
 

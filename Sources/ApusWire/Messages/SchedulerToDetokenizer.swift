@@ -94,7 +94,7 @@ package struct TokenLogprobs: Sendable, Equatable {
     }
 }
 
-/// Token counts of one request.
+/// Token counts of one request, and whose tokens they are.
 package struct Usage: Sendable, Hashable {
     package var promptTokens: Int
     /// Prompt tokens taken from the prefix cache when the request was first scheduled.
@@ -103,12 +103,18 @@ package struct Usage: Sendable, Hashable {
     package var completionTokens: Int
     /// Times that the request lost its KV to others and was computed again.
     package var retractions: Int
+    /// The weights that made the output, in order of their tokens; empty: not known.
+    package var weights: [WeightSpan]
 
-    package init(promptTokens: Int, cachedTokens: Int = 0, completionTokens: Int = 0, retractions: Int = 0) {
+    package init(
+        promptTokens: Int, cachedTokens: Int = 0, completionTokens: Int = 0, retractions: Int = 0,
+        weights: [WeightSpan] = []
+    ) {
         self.promptTokens = promptTokens
         self.cachedTokens = cachedTokens
         self.completionTokens = completionTokens
         self.retractions = retractions
+        self.weights = weights
     }
 }
 

@@ -8,13 +8,16 @@ package enum SchedulerToFront: Sendable, Equatable {
     case heartbeat(Heartbeat, load: SchedulerLoad)
     /// Requests that end without ever having run: refused, or aborted in the queue.
     case ended([EndedRequest])
+    /// The endings of `FrontToScheduler.embed` requests that ran.
+    case embeddings([EmbeddingReply])
     /// A health check was noticed by a living scheduler.
     case healthy(rid: String)
     case flushed(call: UInt64, outcome: FlushOutcome)
     case state(call: UInt64, SchedulerState)
+    case controlled(call: UInt64, ControlReply)
 }
 
-/// Sent once the weights are loaded and the KV pool is there.
+/// Sent once the weights are loaded and the KV pool is there, and again whenever any of it has changed.
 package struct SchedulerReady: Sendable, Equatable {
     package var schedulerEpoch: UInt64
     package var processID: Int32
@@ -26,13 +29,17 @@ package struct SchedulerReady: Sendable, Equatable {
     /// Tokens that end a sequence, from config.json and generation_config.json.
     package var endTokenIDs: [Int32]
     package var weightVersion: String
+    /// Where the weights in service came from, if not from where the server was started with.
+    package var modelPath: String?
+    /// Requests are taken, and wait.
+    package var isPaused: Bool
     /// Facts for `/get_server_info` as one JSON object (kernel, dtype, memory, start-up seconds).
     package var details: String
 
     package init(
         schedulerEpoch: UInt64, processID: Int32, maxTotalTokens: Int, maxRequestInputLength: Int,
         maxRunningRequests: Int, contextLength: Int, vocabularySize: Int, endTokenIDs: [Int32], weightVersion: String,
-        details: String
+        details: String, modelPath: String? = nil, isPaused: Bool = false
     ) {
         self.schedulerEpoch = schedulerEpoch
         self.processID = processID
@@ -43,6 +50,8 @@ package struct SchedulerReady: Sendable, Equatable {
         self.vocabularySize = vocabularySize
         self.endTokenIDs = endTokenIDs
         self.weightVersion = weightVersion
+        self.modelPath = modelPath
+        self.isPaused = isPaused
         self.details = details
     }
 }
@@ -55,6 +64,19 @@ package struct EndedRequest: Sendable, Equatable {
     package init(rid: String, finish: FinishReason) {
         self.rid = rid
         self.finish = finish
+    }
+}
+
+/// A text's vector, or the numbers of a classifier.
+package struct EmbeddingReply: Sendable, Equatable {
+    package var rid: String
+    package var vector: [Float]
+    package var promptTokens: Int
+
+    package init(rid: String, vector: [Float], promptTokens: Int) {
+        self.rid = rid
+        self.vector = vector
+        self.promptTokens = promptTokens
     }
 }
 

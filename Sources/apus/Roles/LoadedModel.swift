@@ -12,6 +12,8 @@ import Logging
 /// A model in memory with its KV pool, and what is worth telling about both.
 struct LoadedModel {
     let worker: ModelRunner
+    /// What may take the model's place.
+    let library: ModelLibrary
     let elementType: ElementType
     /// nil: prompts are not cut.
     let chunkedPrefillSize: Int?
@@ -22,9 +24,12 @@ struct LoadedModel {
     private let loadSeconds: Double
     private let poolSeconds: Double
 
-    /// - Parameter onProgress: share of the weights that is read, now and then, on this thread.
+    /// - Parameters:
+    ///   - open: finds and checks another model.
+    ///   - onProgress: share of the weights that is read, now and then, on this thread.
     init(
         _ loader: ModelLoader, _ runtime: TensorRuntime, _ given: ServeConfiguration, _ logger: Logger,
+        open: @escaping @Sendable (_ path: String?, _ format: String?) throws -> ModelLoader,
         onProgress: @escaping (Double) -> Void
     ) throws {
         let before = try Self.memory()
@@ -62,6 +67,8 @@ struct LoadedModel {
             decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength,
             sampling: sampling)
         poolSeconds = Clocks.monotonic() - poolStartedAt
+        let pool = worker.pool
+        library = ModelLibrary(replacing: decoder, room: { ModelLibrary.room(beside: pool) }, open: open)
         elementType = loader.elementType
         weightBytes = max(0, before.available - after.available)
         availableAtStart = before.available
@@ -110,7 +117,7 @@ struct LoadedModel {
         .double((Double(bytes) / Double(1 << 30) * 1000).rounded() / 1000)
     }
 
-    private static func chunkedPrefillSize(_ given: ServeConfiguration, capacity: Int) -> Int? {
+    static func chunkedPrefillSize(_ given: ServeConfiguration, capacity: Int) -> Int? {
         guard let size = given.chunkedPrefillSize else {
             // A page is never cut.
             let size = MemoryBudget.chunkedPrefillSize(capacity: capacity)
@@ -125,9 +132,10 @@ struct LoadedModel {
         max(4096, given.maxRunningRequests ?? 0) * min(given.contextLength ?? .max, model.contextLength)
     }
 
-    private static func memory() throws -> SystemMemory {
+    static func memory() throws -> SystemMemory {
         guard let memory = SystemMemory() else {
-            throw Failure("neither /proc/meminfo nor a control group says how much memory there is", code: Failure.configuration)
+            throw Failure(
+                "neither /proc/meminfo nor a control group says how much memory there is", code: Failure.configuration)
         }
         return memory
     }

@@ -1,6 +1,9 @@
 import ApusCheckpoint
 import ApusConfiguration
 import ApusCore
+import ApusEngine
+import ApusFront
+import ApusJSON
 import ApusModels
 
 /// Where a role finds the model that the configuration names.
@@ -14,11 +17,56 @@ enum ModelFiles {
     }
 
     /// The model, checked and not yet read.
-    static func loader(_ role: RoleLaunch) throws -> ModelLoader {
+    ///
+    /// - Parameters:
+    ///   - path: nil: the launch's, and so for `format`.
+    static func loader(_ role: RoleLaunch, path: String? = nil, format: String? = nil) throws -> ModelLoader {
         let given = role.configuration
+        let format = format ?? given.loadFormat
+        guard ["auto", "safetensors", "dummy"].contains(format) else {
+            throw WeightFailure.unfit(
+                reason: "load_format '\(format)' is not supported; auto, safetensors and dummy are")
+        }
         return try ModelLoader(
-            directory: modelDirectory(role), weights: given.loadFormat == "dummy" ? .random : .checkpoint,
+            directory: directory(path ?? given.modelPath ?? "", given, role.environment),
+            weights: format == "dummy" ? .random : .checkpoint,
             elementType: elementType(given.dtype), overrides: given.modelOverrides)
+    }
+
+    /// The model, checked and not yet read, if it is one that makes vectors; nil: it generates.
+    static func embeddingLoader(_ role: RoleLaunch) throws -> EmbeddingLoader? {
+        let given = role.configuration
+        let directory = try modelDirectory(role)
+        let identity = try ModelIdentity(directory: directory, overrides: given.modelOverrides)
+        guard ModelRegistry.embeddingKind(of: identity.architecture, isAsked: given.isEmbedding) != nil else {
+            guard !given.isEmbedding else {
+                throw Failure(
+                    "--is-embedding: architecture '\(identity.architecture)' makes no embeddings here; supported are "
+                        + ModelRegistry.embeddingArchitectures.joined(separator: ", "), code: Failure.configuration)
+            }
+            return nil
+        }
+        return try EmbeddingLoader(
+            directory: directory, isAsked: given.isEmbedding,
+            weights: given.loadFormat == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
+            overrides: given.modelOverrides)
+    }
+
+    /// What the front must know of a model that makes vectors; nil: it generates.
+    static func embeddingTraits(_ identity: ModelIdentity, isAsked: Bool) -> EmbeddingTraits? {
+        guard let kind = ModelRegistry.embeddingKind(of: identity.architecture, isAsked: isAsked) else { return nil }
+        let labels = kind == .decoder(.reward) ? ["LABEL_0"] : identity.labels
+        var traits = EmbeddingTraits(
+            width: kind.classifies ? labels.count : identity.members["hidden_size"]?.intValue ?? 0,
+            labels: kind.classifies ? labels : nil, isCrossEncoder: kind.isEncoder && kind.classifies,
+            hasSegments: kind.isEncoder && identity.members["type_vocab_size"]?.intValue ?? 2 > 1)
+        if kind == .encoder(offsetsPositions: true, classifies: kind.classifies) { traits.hasSegments = false }
+        if let sizes = identity.members["matryoshka_dimensions"]?.arrayValue, !sizes.isEmpty {
+            traits.shortening = .only(sizes.compactMap(\.intValue))
+        } else if identity.members["is_matryoshka"]?.boolValue ?? false {
+            traits.shortening = .any
+        }
+        return traits
     }
 
     /// What `--dtype` means; nil: the loader's choice. float16 is computed in bfloat16, which is as fast and wider.

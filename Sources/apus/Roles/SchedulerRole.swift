@@ -28,6 +28,9 @@ struct SchedulerRole {
     }
 
     func run() throws {
+        if let loader = try ModelFiles.embeddingLoader(role) {
+            return try EmbeddingSchedulerRole(role, loader).run()
+        }
         let startedAt = Clocks.monotonic()
         // What can be wrong without reading the weights is found first.
         let loader = try ModelFiles.loader(role)
@@ -43,8 +46,12 @@ struct SchedulerRole {
         let detokenizer = try ZeroMQOutbox<SchedulerToDetokenizer>(
             to: .detokenizer, in: role.directory, context: context)
 
+        let role = role
+        let open: @Sendable (String?, String?) throws -> ModelLoader = { path, format in
+            try ModelFiles.loader(role, path: path, format: format)
+        }
         let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
-        let model = try LoadedModel(loader, runtime, given, role.logger) { share in
+        let model = try LoadedModel(loader, runtime, given, role.logger, open: open) { share in
             _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
             role.notify.status("loading \(Int(share * 100))%")
         }
@@ -56,7 +63,7 @@ struct SchedulerRole {
             ).description
         let scheduler = Scheduler(
             configuration: configuration, worker: model.worker, inbox: inbox, detokenizer: detokenizer, front: front,
-            logger: role.logger)
+            logger: role.logger, library: model.library, wake: { wake.wake() })
         model.log(role.logger, given, limits: scheduler.limits)
 
         let directory = role.directory
@@ -79,9 +86,9 @@ struct SchedulerRole {
     }
 
     /// Seconds between two signs of life for the watchdog.
-    private static let signInterval = 0.5
+    static let signInterval = 0.5
 
-    private static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {
+    static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {
         guard let wanted = given.contextLength, wanted > model, !given.environment.allowsLongerContext else { return }
         throw Failure(
             "argument --context-length: \(wanted) is longer than the model's \(model) "

@@ -4,7 +4,7 @@ import Testing
 @testable import ApusScheduler
 
 @Suite struct KVCacheTests {
-    let namespace = PrefixNamespace(name: "", weightVersion: "")
+    let namespace = PrefixNamespace(name: "", generation: 0)
 
     private final class Holder {
         var lease = PrefixLease()

@@ -45,7 +45,7 @@ import Testing
     func randomOperationsAgreeWithAModel(pageSize: Int, seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let tree = RadixTree(pageSize: pageSize)
-        let namespace = PrefixNamespace(name: "", weightVersion: "w")
+        let namespace = PrefixNamespace(name: "", generation: 1)
         var model = Model(pageSize: pageSize)
         var free: [Int32] = (0..<400).reversed()
         var holders: [Holder] = []
@@ -153,7 +153,7 @@ import Testing
 
     @Test func namespacesAndWeightVersionsShareNothing() {
         let tree = RadixTree(pageSize: 1)
-        let names = [("", "w1"), ("a", "w1"), ("", "w2")].map { PrefixNamespace(name: $0.0, weightVersion: $0.1) }
+        let names = [("", 1), ("a", 1), ("", 2)].map { PrefixNamespace(name: $0.0, generation: $0.1) }
         let tokens: [Int32] = [1, 2, 3]
         let holder = Holder()
         tree.open(&holder.lease, tokens, limit: 3, in: names[0])
@@ -166,7 +166,7 @@ import Testing
         let tree = RadixTree(pageSize: 1)
         for index in 0..<100 {
             let holder = Holder()
-            tree.open(&holder.lease, [1], limit: 1, in: PrefixNamespace(name: "\(index)", weightVersion: ""))
+            tree.open(&holder.lease, [1], limit: 1, in: PrefixNamespace(name: "\(index)", generation: 0))
             tree.close(&holder.lease)
         }
         #expect(tree.roots.isEmpty)
@@ -174,7 +174,7 @@ import Testing
 
     @Test func aLongLeafIsShortenedNotLost() {
         let tree = RadixTree(pageSize: 2)
-        let namespace = PrefixNamespace(name: "", weightVersion: "")
+        let namespace = PrefixNamespace(name: "", generation: 0)
         let tokens = [Int32](0..<20)
         let holder = Holder()
         tree.open(&holder.lease, tokens, limit: 20, in: namespace)

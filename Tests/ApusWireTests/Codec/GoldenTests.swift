@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0100"
+    private static let header = "41505553 0200"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -15,12 +15,14 @@ import Testing
         #expect(try Message.decoded(golden) == message, sourceLocation: sourceLocation)
     }
 
-    /// 1, 2, 3, 4 as `Usage`, and then as `Timing`.
+    /// 1, 2, 3, 4 as `Usage` (with weights "w" from 5 on), and then as `Timing`.
     private static let usage = "0100000000000000 0200000000000000 0300000000000000 0400000000000000"
+        + "01000000 01000000 77 0500000000000000"
     private static let timing = "000000000000f03f 0000000000000040 0000000000000840 0000000000001040"
 
     private func usage() -> Usage {
-        Usage(promptTokens: 1, cachedTokens: 2, completionTokens: 3, retractions: 4)
+        Usage(promptTokens: 1, cachedTokens: 2, completionTokens: 3, retractions: 4,
+            weights: [WeightSpan(version: "w", start: 5)])
     }
 
     private func timing() -> Timing {
@@ -41,6 +43,11 @@ import Testing
         try check(FrontToScheduler.resend(rids: []), "01 06", "00000000")
         try check(FrontToScheduler.flushCache(call: 2, timeout: 1), "01 07", "0200000000000000 000000000000f03f")
         try check(FrontToScheduler.state(call: 3), "01 08", "0300000000000000")
+        try check(
+            FrontToScheduler.embed(
+                EmbedRequest(rid: "e", schedulerEpoch: 2, inputIDs: [5, 6], tokenTypes: [0, 1], dimensions: 3)),
+            "01 11", "01000000 65 0200000000000000", "02000000 05000000 06000000", "02000000 00000000 01000000",
+            "01 0300000000000000")
     }
 
     @Test func generate() throws {
@@ -120,10 +127,12 @@ import Testing
             "0100000000000000 02000000 000000000000f03f")
         let ready = SchedulerReady(
             schedulerEpoch: 1, processID: 2, maxTotalTokens: 3, maxRequestInputLength: 4, maxRunningRequests: 5,
-            contextLength: 6, vocabularySize: 7, endTokenIDs: [8], weightVersion: "v", details: "{}")
+            contextLength: 6, vocabularySize: 7, endTokenIDs: [8], weightVersion: "v", details: "{}", modelPath: "p",
+            isPaused: true)
         try check(
             SchedulerToFront.ready(ready), "04 02", "0100000000000000 02000000 0300000000000000 0400000000000000",
-            "0500000000000000 0600000000000000 0700000000000000 01000000 08000000 01000000 76 02000000 7b7d")
+            "0500000000000000 0600000000000000 0700000000000000 01000000 08000000 01000000 76 02000000 7b7d",
+            "01 01000000 70 01")
         let load = SchedulerLoad(
             running: 1, queued: 2, freeTokens: 3, cachedTokens: 4, heldTokens: 5, generationThroughput: 1)
         let loadHex =
@@ -136,10 +145,39 @@ import Testing
             SchedulerToFront.ended([refused]), "04 04",
             "01000000 01000000 72 06 01000000 6d 01 9001000000000000 00")
         try check(SchedulerToFront.healthy(rid: "h"), "04 05", "01000000 68")
+        try check(
+            SchedulerToFront.embeddings([EmbeddingReply(rid: "e", vector: [1, -0.5], promptTokens: 4)]), "04 11",
+            "01000000 01000000 65", "02000000 0000803f 000000bf", "0400000000000000")
         try check(SchedulerToFront.flushed(call: 1, outcome: .timedOut), "04 06", "0100000000000000 02")
         try check(
             SchedulerToFront.state(call: 1, SchedulerState(load: load, details: "")), "04 07", "0100000000000000",
             loadHex, "00000000")
+    }
+
+    @Test func controlCalls() throws {
+        func check(_ call: ControlCall, _ hex: String) throws {
+            try self.check(FrontToScheduler.control(call: 1, call), "01 10", "0100000000000000", hex)
+        }
+        try check(
+            .updateWeights(WeightUpdate(path: "p", format: nil, version: "v", flushesCache: true)),
+            "01 01000000 70 00 01 01000000 76 01")
+        try check(.nameWeights(version: "v"), "02 01000000 76")
+        try check(.readWeights(name: "n", rowCount: 3), "03 01000000 6e 0300000000000000")
+        try check(.pause(.abort), "04 01")
+        try check(.pause(.retract), "04 02")
+        try check(.pause(.inPlace), "04 03")
+        try check(.proceed, "05")
+        try check(.releaseMemory(MemoryParts(kvCache: true, weights: false)), "06 01 00")
+        try check(.resumeMemory(MemoryParts(kvCache: false, weights: true)), "07 00 01")
+    }
+
+    @Test func controlReplies() throws {
+        func check(_ reply: ControlReply, _ hex: String) throws {
+            try self.check(SchedulerToFront.controlled(call: 2, reply), "04 10", "0200000000000000", hex)
+        }
+        try check(.done(message: "d"), "01 01000000 64")
+        try check(.failed(message: ""), "02 00000000")
+        try check(.rows(json: "[1]"), "03 03000000 5b315d")
     }
 
     @Test func everyFinishReason() throws {

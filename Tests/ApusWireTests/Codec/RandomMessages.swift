@@ -11,7 +11,12 @@ struct RandomMessages {
     }
 
     mutating func frontToScheduler() -> FrontToScheduler {
-        switch pick(8) {
+        switch pick(10) {
+        case 8:
+            .embed(
+                EmbedRequest(
+                    rid: text(), schedulerEpoch: random.next(), inputIDs: array { $0.int32() },
+                    tokenTypes: array { $0.int32() }, dimensions: maybe { $0.int() }))
         case 0: .hello(frontEpoch: random.next())
         case 1: .generate(request())
         case 2: .abort(chance() ? .everything : .request(rid: text()))
@@ -19,6 +24,7 @@ struct RandomMessages {
         case 4: .detokenizerStarted(epoch: random.next())
         case 5: .resend(rids: array { $0.text() })
         case 6: .flushCache(call: random.next(), timeout: double())
+        case 7: .control(call: random.next(), control())
         default: .state(call: random.next())
         }
     }
@@ -41,7 +47,13 @@ struct RandomMessages {
     }
 
     mutating func schedulerToFront() -> SchedulerToFront {
-        switch pick(7) {
+        switch pick(9) {
+        case 7:
+            .embeddings(
+                array {
+                    EmbeddingReply(
+                        rid: $0.text(), vector: $0.array { Float($0.int32()) / 7 }, promptTokens: $0.int())
+                })
         case 0: .loading(schedulerEpoch: random.next(), processID: int32(), share: double())
         case 1:
             .ready(
@@ -49,17 +61,42 @@ struct RandomMessages {
                     schedulerEpoch: random.next(), processID: int32(), maxTotalTokens: int(),
                     maxRequestInputLength: int(), maxRunningRequests: int(), contextLength: int(),
                     vocabularySize: int(), endTokenIDs: array { $0.int32() }, weightVersion: text(),
-                    details: text()))
+                    details: text(), modelPath: maybe { $0.text() }, isPaused: chance()))
         case 2: .heartbeat(heartbeat(), load: load())
         case 3: .ended(array { EndedRequest(rid: $0.text(), finish: $0.finish()) })
         case 4: .healthy(rid: text())
         case 5: .flushed(call: random.next(), outcome: FlushOutcome.allCases.randomElement(using: &random)!)
+        case 6: .controlled(call: random.next(), controlReply())
         default: .state(call: random.next(), SchedulerState(load: load(), details: text()))
         }
     }
 
     mutating func toFront() -> ToFront {
         chance() ? .scheduler(schedulerToFront()) : .detokenizer(detokenizerToFront())
+    }
+
+    mutating func control() -> ControlCall {
+        let parts = MemoryParts(kvCache: chance(), weights: chance())
+        return switch pick(7) {
+        case 0:
+            .updateWeights(
+                WeightUpdate(
+                    path: text(), format: maybe { $0.text() }, version: maybe { $0.text() }, flushesCache: chance()))
+        case 1: .nameWeights(version: text())
+        case 2: .readWeights(name: text(), rowCount: int())
+        case 3: .pause(PauseMode.allCases.randomElement(using: &random)!)
+        case 4: .proceed
+        case 5: .releaseMemory(parts)
+        default: .resumeMemory(parts)
+        }
+    }
+
+    private mutating func controlReply() -> ControlReply {
+        switch pick(3) {
+        case 0: .done(message: text())
+        case 1: .failed(message: text())
+        default: .rows(json: text())
+        }
     }
 
     // MARK: - Parts
@@ -139,7 +176,9 @@ struct RandomMessages {
     }
 
     private mutating func usage() -> Usage {
-        Usage(promptTokens: int(), cachedTokens: int(), completionTokens: int(), retractions: int())
+        Usage(
+            promptTokens: int(), cachedTokens: int(), completionTokens: int(), retractions: int(),
+            weights: array { WeightSpan(version: $0.text(), start: $0.int()) })
     }
 
     private mutating func timing() -> Timing {

@@ -1,0 +1,57 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// What tells a file from itself after a change: length and times.
+struct FileStamp: Hashable {
+    private let size: Int
+    private let modified: [Int]
+
+    init(_ status: stat) {
+        size = Int(status.st_size)
+        #if canImport(Glibc)
+            let times = [status.st_mtim, status.st_ctim]
+        #else
+            let times = [status.st_mtimespec, status.st_ctimespec]
+        #endif
+        modified = times.flatMap { [Int($0.tv_sec), Int($0.tv_nsec)] }
+    }
+}
+
+extension MappedFile {
+    /// Bytes that one call of the system copies.
+    private static let pieceSize = 8 << 20
+
+    /// Copies a range out of the file, whatever happens to it meanwhile: `target` must have room for it.
+    package func read(_ range: Range<Int>, into target: UnsafeMutableRawPointer) throws(CheckpointError) {
+        var done = 0
+        while done < range.count {
+            let count = min(Self.pieceSize, range.count - done)
+            let result = pread(descriptor, target + done, count, off_t(range.lowerBound + done))
+            if result < 0 && errno == EINTR { continue }
+            guard result >= 0 else { throw .unreadable(path: path, reason: FileSystem.lastError()) }
+            guard result > 0 else { throw .changed(path: path) }
+            done += result
+        }
+    }
+
+    /// - Throws: `CheckpointError.changed` if the file is not as it was when it was opened.
+    package func checkUnchanged() throws(CheckpointError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .unreadable(path: path, reason: FileSystem.lastError())
+        }
+        guard FileStamp(status) == stamp else { throw .changed(path: path) }
+    }
+
+    /// All of it, copied.
+    func contents() throws(CheckpointError) -> [UInt8] {
+        let count = bytes.count
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
+        defer { memory.deallocate() }
+        if let base = memory.baseAddress { try read(0..<count, into: base) }
+        return Array(memory.prefix(count))
+    }
+}

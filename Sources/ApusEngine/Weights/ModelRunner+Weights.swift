@@ -1,0 +1,40 @@
+package import ApusModels
+
+/// A decoder on its way from the thread that loaded it to the worker that runs it.
+///
+/// `@unchecked Sendable`: the loading thread lets go of it when it is handed over, and nothing in it changes after.
+package final class LoadedDecoder: ResidentWeights, @unchecked Sendable {
+    let decoder: Decoder
+
+    package init(_ decoder: Decoder) {
+        self.decoder = decoder
+    }
+}
+
+extension ModelRunner {
+    package func adopt(_ weights: any ResidentWeights, as generation: Int) {
+        guard let loaded = weights as? LoadedDecoder else { preconditionFailure("weights of another kind of worker") }
+        keep(loaded.decoder, as: generation)
+    }
+
+    package func readWeights(
+        _ generation: Int, _ name: String, rowCount: Int
+    ) -> (shape: [Int], rows: [[Float]])? {
+        decoder(generation)?.catalog.rows(of: name, first: rowCount)
+    }
+}
+
+/// Weights that are to be freed elsewhere.
+///
+/// `@unchecked Sendable`: made by one thread and emptied by another, which is started after.
+final class WeightTrash: @unchecked Sendable {
+    private var decoder: Decoder?
+
+    init(_ decoder: Decoder?) {
+        self.decoder = decoder
+    }
+
+    var isEmpty: Bool { decoder == nil }
+
+    func empty() { decoder = nil }
+}

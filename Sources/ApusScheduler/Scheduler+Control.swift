@@ -1,0 +1,79 @@
+import ApusEngine
+import ApusJSON
+import ApusWire
+import Logging
+
+extension Scheduler {
+    func operate(_ control: ControlCall, call: UInt64) {
+        switch control {
+        case .pause(let mode):
+            pause(mode)
+            answer(call, .done(message: "Generation paused successfully."))
+        case .proceed:
+            pauseMode = nil
+            logger.info("Generation continues.")
+            answer(call, .done(message: "Generation continued successfully."))
+        case .readWeights(let name, let rowCount):
+            answer(call, read(name, rowCount))
+        case .updateWeights, .nameWeights, .releaseMemory, .resumeMemory:
+            weightWork.items.append(.init(call: call, control: control))
+        }
+    }
+
+    /// Whoever hears of the outcome hears of what has changed first.
+    func answer(_ call: UInt64?, _ reply: ControlReply) {
+        announce()
+        if let call { front.send(.controlled(call: call, reply)) }
+    }
+
+    /// Tells the front what it reports of the model, if that has changed.
+    func announce() {
+        let ready = ready
+        guard ready != announced else { return }
+        announced = ready
+        front.send(.ready(ready))
+    }
+
+    // MARK: - Pause
+
+    /// Nothing runs now, whatever waits.
+    var isHeld: Bool { pauseMode != nil || !generations.isThere || isCacheReleased }
+
+    private func pause(_ mode: PauseMode) {
+        switch mode {
+        case .abort:
+            for request in inArrivalOrder { abort(request) }
+        case .retract:
+            for request in inArrivalOrder where request.phase == .prefilling || request.phase == .decoding {
+                retract(request)
+            }
+        case .inPlace: break
+        }
+        decoding.sweep()
+        pauseMode = mode
+        logger.info("Generation is paused (\(mode)): \(queue.count) requests wait, \(decoding.count) are frozen.")
+    }
+
+    var inArrivalOrder: [Request] { requests.values.sorted { $0.arrival < $1.arrival } }
+
+    /// A request's KV is in the pool, locked or held.
+    var isCacheInUse: Bool {
+        prefilling != nil || decoding.requests.contains { $0.phase == .decoding }
+    }
+
+    // MARK: - Reading weights
+
+    /// Numbers in one answer at most.
+    private static let numbersPerAnswer = 4 << 20
+
+    private func read(_ name: String, _ rowCount: Int) -> ControlReply {
+        let failure = ControlReply.failed(message: "Get parameter by name failed")
+        guard generations.isThere, rowCount >= 0,
+            let (shape, _) = worker.readWeights(generations.current, name, rowCount: 0),
+            min(rowCount, shape[0]) * shape.dropFirst().reduce(1, *) <= Self.numbersPerAnswer,
+            let (_, rows) = worker.readWeights(generations.current, name, rowCount: rowCount)
+        else { return failure }
+        let numbers = rows.map { row in JSONValue.array(row.map { .double(Double($0)) }) }
+        return .rows(json: (shape.count == 1 ? numbers.first ?? [] : .array(numbers)).description)
+    }
+}

@@ -1,0 +1,115 @@
+import ApusCore
+import ApusJSON
+import ApusTestSupport
+import Testing
+
+/// Other weights for a serving process: nobody is lost, nobody gets a mixture.
+@Suite struct SwapTests {
+    private static let prompts = (0..<6).map {
+        "Question \($0): what is the capital of" + String(repeating: " x", count: $0)
+    }
+
+    /// What one model answers to each prompt, by itself.
+    private func reference(_ server: Server) throws -> [String] {
+        try Self.prompts.map { prompt in
+            let answer = try HTTPClient(port: server.port).post("/generate", Requests.generate(prompt, tokens: 40))
+            return try #require(answer.json()["text"]?.stringValue)
+        }
+    }
+
+    private func update(_ server: Server, _ path: String, _ version: String? = nil) throws -> HTTPClient.Answer {
+        var body: JSONObject = ["model_path": .string(path)]
+        if let version { body["weight_version"] = .string(version) }
+        return try HTTPClient(port: server.port).post("/update_weights_from_disk", .object(body))
+    }
+
+    @Test func everyResponseUnderLoadIsOfOneVersion() throws {
+        let variant = ModelVariant(of: Fixture.model("qwen2"), seed: 1)
+        let paths = [Fixture.model("qwen2"), variant.path]
+        let server = try Server.serving()
+        var references: [String: [String]] = ["a": try reference(server)]
+        #expect(try update(server, paths[1], "b").status == 200)
+        references["b"] = try reference(server)
+        #expect(references["a"] != references["b"])
+
+        struct Outcome { var counts: [String: Int] = [:], faults: [String] = [] }
+        let outcome = Synchronized(Outcome())
+        let isOver = Synchronized(false)
+        let port = server.port
+        let expected = references
+        let clients = (0..<6).map { client in
+            NamedThread("client-\(client)") {
+                while !isOver.value {
+                    let fault: String?
+                    do {
+                        let answer = try HTTPClient(port: port).post(
+                            "/generate", Requests.generate(Self.prompts[client], tokens: 40))
+                        let json = try answer.json()
+                        let version = json["meta_info"]?["weight_version"]?.stringValue ?? ""
+                        let isRight = json["text"]?.stringValue == expected[version]?[client]
+                        fault =
+                            isRight && json["meta_info"]?["weight_versions"]?.arrayValue?.count == 1
+                            ? nil : "\(answer.status): \(json)"
+                        outcome.change { $0.counts[version, default: 0] += 1 }
+                    } catch { fault = "\(error)" }
+                    if let fault { outcome.change { $0.faults.append(fault) } }
+                }
+            }
+        }
+        for round in 0..<8 {
+            let answer = try update(server, paths[round % 2], ["a", "b"][round % 2])
+            #expect(answer.status == 200, "\(answer.text)")
+        }
+        isOver.change { $0 = true }
+        for client in clients { client.join() }
+        let result = outcome.value
+        #expect(result.faults.isEmpty, "\(result.faults.prefix(3))")
+        #expect(result.counts.keys.sorted() == ["a", "b"])
+        let info = try HTTPClient(port: port).get("/get_server_info").json()
+        let state = info["internal_states"]?[0]
+        #expect(state?["weight_update"]?["updates"]?.intValue == 9 && state?["weight_update"]?["mode"] == "beside")
+        #expect(
+            try Fixture.eventually {
+                try HTTPClient(port: port).get("/get_server_info").json()["internal_states"]?[0]?["resident_weights"]
+                    == 1
+            })
+    }
+
+    @Test func whatFailsLeavesTheServerAsItWas() throws {
+        let server = try Server.serving()
+        let client = HTTPClient(port: server.port)
+        let before = try reference(server)
+        let cut = ModelVariant(of: Fixture.model("qwen2"), seed: 1)
+        cut.change { $0.removeLast(1000) }
+        for (path, words) in [
+            ("no/such-model", "Failed to get weights iterator: no/such-model (repository not found)."),
+            (cut.path, "truncated"), (Fixture.model("qwen3"), "Rolling back to original weights."),
+        ] {
+            let answer = try update(server, path, "bad")
+            #expect(answer.status == 400 && answer.text.contains(words), "\(answer.text)")
+        }
+        #expect(try client.get("/model_info").json()["weight_version"] == "default")
+        #expect(try client.get("/model_info").json()["model_path"] == .string(Fixture.model("qwen2")))
+        let after = try reference(server)
+        #expect(after == before)
+    }
+
+    @Test func pausedMemoryIsReleasedAndComesBack() throws {
+        let server = try Server.serving()
+        let client = HTTPClient(port: server.port)
+        let before = try reference(server)
+        #expect(try client.post("/pause_generation", ["mode": "retract"]).status == 200)
+        #expect(try client.get("/ready").status == 503)
+        #expect(try client.get("/ping").status == 200)
+        #expect(try client.post("/release_memory_occupation", [:]).text == "null")
+        #expect(try client.post("/continue_generation", [:]).status == 200)
+        #expect(try client.get("/ready").status == 503)
+        let waiting = try client.exchange("POST", "/generate", Requests.generate(Self.prompts[0], tokens: 40))
+        #expect(try client.post("/resume_memory_occupation", [:]).text == "null")
+        #expect(try waiting.readAll().json()["text"]?.stringValue == before[0])
+        let after = try reference(server)
+        #expect(after == before)
+        let rows = try client.post("/get_weights_by_name", ["name": "model.norm.weight", "truncate_size": 3]).json()
+        #expect(rows.arrayValue?.count == 3)
+    }
+}

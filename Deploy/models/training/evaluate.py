@@ -81,17 +81,17 @@ class Judge:
         return sum(reply == f"{answer}<|im_end|>" for reply, (_, answer) in zip(replies, pairs)) / len(pairs)
 
     @torch.inference_mode()
-    def perplexity(self, documents, longest=1024):
-        """Perplexity per token, and bits per byte of UTF-8, of documents cut to `longest` tokens."""
+    def losses(self, documents, longest=1024):
+        """The summed loss in nats, the tokens and the bytes of UTF-8 of documents cut to `longest` tokens."""
         loss, count, size = 0.0, 0, 0
         for document in documents:
-            tokens = self.tokenizer(document, return_tensors="pt")["input_ids"][:, :longest]
+            tokens = self.tokenizer(document, return_tensors="pt", truncation=True, max_length=longest)["input_ids"]
             if tokens.shape[1] < 2:
                 continue
             loss += self.model(tokens, labels=tokens).loss.item() * (tokens.shape[1] - 1)
             count += tokens.shape[1] - 1
             size += len(self.tokenizer.decode(tokens[0, 1:]).encode())
-        return math.exp(loss / count), loss / math.log(2) / size, count
+        return loss, count, size
 
     @torch.inference_mode()
     def perplexity_by_position(self, documents, edges=(0, 256, 1024, 2048)):
@@ -154,11 +154,11 @@ def main():
 
     if arguments.work:
         held_out = json.loads((arguments.work / "held-out.json").read_text())
-        every = [document for documents in held_out.values() for document in documents]
-        for name, documents in [*held_out.items(), ("all", every)]:
-            if documents:
-                perplexity, bits, count = judge.perplexity(documents)
-                print(f"{name}: perplexity {perplexity:.1f}, {bits:.3f} bits per byte, {count} tokens", flush=True)
+        sums = {name: judge.losses(documents) for name, documents in held_out.items() if documents}
+        sums["all"] = tuple(map(sum, zip(*sums.values())))
+        for name, (loss, count, size) in sums.items():
+            perplexity, bits = math.exp(loss / count), loss / math.log(2) / size
+            print(f"{name}: perplexity {perplexity:.1f}, {bits:.3f} bits per byte, {count} tokens", flush=True)
         prose = [document for name, documents in held_out.items() if name != "wordnet-base" for document in documents]
         for positions, perplexity in judge.perplexity_by_position(prose).items():
             print(f"positions {positions}: perplexity {perplexity:.1f}", flush=True)

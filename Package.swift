@@ -71,7 +71,7 @@ let package = Package(
         target("ApusCore", ["ApusJSON"]),
         target("ApusJinja"),
         target("ApusCheckpoint", ["ApusCore", "ApusJSON"]),
-        target("ApusText", ["ApusCore", "ApusJSON", "ApusCheckpoint", "CSentencePiece"]),
+        target("ApusText", ["ApusCore", "ApusJSON", "ApusJinja", "ApusCheckpoint", "CSentencePiece"]),
 
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
@@ -86,7 +86,7 @@ let package = Package(
         target(
             "ApusFront",
             [
-                "ApusCore", "ApusJSON", "ApusWire", "ApusText", "ApusObserve",
+                "ApusCore", "ApusJSON", "ApusJinja", "ApusWire", "ApusText", "ApusObserve",
                 logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, nioHTTPTypes,
                 httpTypes,
             ]),

@@ -1,3 +1,5 @@
+package import ApusJSON
+
 /// A model's generation_config.json: how its makers want tokens to be chosen. All absent when there is no such file.
 package struct GenerationConfiguration: Sendable, Hashable {
     package private(set) var endTokenIDs: [Int32] = []
@@ -20,5 +22,18 @@ package struct GenerationConfiguration: Sendable, Hashable {
         topP = try file.number("top_p", in: 0...1)
         minP = try file.number("min_p", in: 0...1)
         repetitionPenalty = try file.number("repetition_penalty", in: 0...100)
+    }
+}
+
+extension GenerationConfiguration {
+    /// What it says of sampling, under the names of `sampling_params`.
+    package var samplingDefaults: JSONObject {
+        var defaults = JSONObject()
+        if let temperature { defaults["temperature"] = .double(temperature) }
+        if let topK { defaults["top_k"] = JSONValue(topK) }
+        if let topP { defaults["top_p"] = .double(topP) }
+        if let minP { defaults["min_p"] = .double(minP) }
+        if let repetitionPenalty { defaults["repetition_penalty"] = .double(repetitionPenalty) }
+        return defaults
     }
 }

@@ -1,7 +1,4 @@
 extension FlagTable {
-    private static let chatIsMissing = Flag.Support.noEffect("this version serves no chat endpoint")
-    private static let completionsAreMissing = Flag.Support.noEffect("this version serves no OpenAI completions")
-
     static let httpFlags: [Flag] = [
         Flag("host", .text, default: .text("127.0.0.1"), section: .http, "Address to listen on."),
         Flag("port", .integer(1...65535), default: .integer(30000), section: .http, "Port to listen on."),
@@ -18,10 +15,12 @@ extension FlagTable {
             "served-model-name", .text, section: .http, "Name shown by /v1/models; no colon. Default: the model path."),
         Flag(
             "weight-version", .text, default: .text("default"), section: .http, "Label of the weights in responses."),
-        Flag("chat-template", .text, chatIsMissing, section: .http, "Chat template file or built-in name."),
         Flag(
-            "hf-chat-template-name", .text, chatIsMissing, section: .http, "Which of a tokenizer's several templates."),
-        Flag("default-chat-template-kwargs", .jsonObject, chatIsMissing, section: .http, "Variables of the template."),
+            "chat-template", .text, section: .http,
+            "Chat template: a file, chatml, or one of the tokenizer's several by name."),
+        Flag(
+            "hf-chat-template-name", .text, section: .http, "Which of a tokenizer's several templates."),
+        Flag("default-chat-template-kwargs", .jsonObject, section: .http, "Variables of the template."),
         Flag(
             "trust-request-chat-template", .boolean, default: .boolean(false),
             .refused("templates of requests are not run"), section: .http, "Run templates that requests bring."),
@@ -44,13 +43,19 @@ extension FlagTable {
             "incremental-streaming-output", aliases: ["stream-output"], .boolean, default: .boolean(false),
             section: .http, "Streams of /generate carry only what is new."),
         Flag(
-            "stream-response-default-include-usage", .boolean, default: .boolean(false), completionsAreMissing,
+            "stream-response-default-include-usage", .boolean, default: .boolean(false),
             section: .http, "Usage in every OpenAI stream."),
         Flag(
-            "enable-cache-report", .boolean, default: .boolean(false), completionsAreMissing, section: .http,
+            "enable-cache-report", .boolean, default: .boolean(false), section: .http,
             "Cached tokens in OpenAI usage."),
-        Flag("reasoning-parser", .text, chatIsMissing, section: .http, "Format of the model's reasoning."),
-        Flag("tool-call-parser", .text, chatIsMissing, section: .http, "Format of the model's tool calls."),
+        Flag(
+            "reasoning-parser",
+            .choice([
+                "deepseek-r1", "deepseek-v3", "glm45", "nemotron_3", "qwen3", "qwen3-thinking", "step3",
+            ]), section: .http, "Format of the model's reasoning."),
+        Flag(
+            "tool-call-parser", .choice(["hermes", "llama3", "mistral", "qwen", "qwen25"]), section: .http,
+            "Format of the model's tool calls."),
         Flag(
             "enable-strict-thinking", .boolean, default: .boolean(false),
             .refused("reasoning is not parsed by this version"), section: .http, "Strict reasoning format."),

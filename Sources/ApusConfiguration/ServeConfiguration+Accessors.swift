@@ -22,6 +22,13 @@ extension ServeConfiguration {
     package var weightVersion: String { requiredText("weight-version") }
     package var preferredSampling: JSONObject? { object("preferred-sampling-params") }
     package var samplingDefaults: String { requiredText("sampling-defaults") }
+    package var chatTemplate: String? { text("chat-template") }
+    package var chatTemplateName: String? { text("hf-chat-template-name") }
+    package var chatTemplateVariables: JSONObject? { object("default-chat-template-kwargs") }
+    package var toolCallParser: String? { text("tool-call-parser") }
+    package var reasoningParser: String? { text("reasoning-parser") }
+    package var reportsCache: Bool { boolean("enable-cache-report") }
+    package var includesUsage: Bool { boolean("stream-response-default-include-usage") }
     package var truncatesPrompts: Bool { boolean("allow-auto-truncate") }
     package var streamInterval: Int { requiredInteger("stream-interval") }
     package var streamsIncrementally: Bool { boolean("incremental-streaming-output") }
@@ -53,6 +60,9 @@ extension ServeConfiguration {
     package var decodeLogInterval: Int { requiredInteger("decode-log-interval") }
     package var watchdogTimeout: Double { requiredNumber("watchdog-timeout") }
     package var softWatchdogTimeout: Double? { number("soft-watchdog-timeout") }
+
+    /// A model that could generate is to make vectors.
+    package var isEmbedding: Bool { boolean("is-embedding") }
 
     // Processes.
     package var runtimeDirectory: String? { text("runtime-dir") }

@@ -12,10 +12,14 @@ package struct FrontConfiguration: Sendable {
     package var modelType: String?
     package var architectures: [String]?
     /// The model answers `/encode` and its kin instead of `/generate`.
-    package var isEmbedding = false
+    package var isEmbedding: Bool { embedding != nil }
+    package var embedding: EmbeddingTraits?
     package var loadFormat = "auto"
     package var reasoningParser: String?
     package var toolCallParser: String?
+
+    /// What the launch says about OpenAI-style routes.
+    package var openAI = OpenAIOptions()
 
     /// Bearer keys; nil: not asked for.
     package var apiKey: String?

@@ -2,7 +2,7 @@
 /// `trim_blocks`, `lstrip_blocks`, no escaping, the loop controls, `tojson` as plain `json.dumps`, `raise_exception`,
 /// `strftime_now` and the `generation` block.
 package struct Template: Sendable {
-    private let statements: [Statement]
+    let statements: [Statement]
 
     /// Throws `TemplateError.syntax` when `source` is not a template, or uses a filter or test that is not known.
     package init(_ source: String) throws {

@@ -15,22 +15,11 @@ struct TokenizeRoutes: Sendable {
 
     func add(to table: inout RouteTable) {
         table.add("/tokenize", "/v1/tokenize", methods: [.post]) { request throws(FrontError) in
-            try await answer(request, tokenize)
+            try await service.answer(request, tokenize)
         }
         table.add("/detokenize", "/v1/detokenize", methods: [.post]) { request throws(FrontError) in
-            try await answer(request, detokenize)
+            try await service.answer(request, detokenize)
         }
-    }
-
-    private func answer(
-        _ request: FrontRequest, _ handle: @escaping @Sendable (JSONObject) throws(FrontError) -> JSONValue
-    ) async throws(FrontError) -> Response {
-        try JSONBody.checkType(request.http)
-        let received = try await service.bodies.read(request.http, request.channel)
-        let bytes = try await service.work.run(size: received.bytes.readableBytes) { () throws(FrontError) in
-            try handle(try JSONBody.parse(received.bytes)).serialized
-        }
-        return .json(bytes: bytes)
     }
 
     // MARK: Tokenize
@@ -41,14 +30,14 @@ struct TokenizeRoutes: Sendable {
         guard (prompt == nil) != (body.given("messages") == nil) else {
             throw .schema("Exactly one of 'prompt' or 'messages' must be provided.")
         }
-        guard let prompt else {
-            throw .openAI(
-                status: 400, kind: "BadRequestError", "messages is not supported by this version yet.")
-        }
         try body.check(Self.tokenizeRules)
         let addsSpecials = body.given("add_special_tokens")?.boolValue ?? true
         let length = service.codec.modelMaxLength ?? service.monitor.ring.ready?.contextLength
         let limit = length.map { JSONValue($0) } ?? .null
+        guard let prompt else {
+            let ids = try messageIDs(body, addsSpecials: body.given("add_special_tokens")?.boolValue)
+            return ["tokens": Self.json(ids), "count": JSONValue(ids.count), "max_model_len": limit]
+        }
         if let text = prompt.stringValue {
             let ids = try encode(text, addsSpecials)
             return ["tokens": Self.json(ids), "count": JSONValue(ids.count), "max_model_len": limit]
@@ -61,6 +50,18 @@ struct TokenizeRoutes: Sendable {
             counts.append(JSONValue(ids.count))
         }
         return ["tokens": .array(tokens), "count": .array(counts), "max_model_len": limit]
+    }
+
+    /// Ids of a chat. Rendered as for a completion unless the request says whether it wants a generation prompt.
+    private func messageIDs(_ body: JSONObject, addsSpecials: Bool?) throws(FrontError) -> [Int32] {
+        try body.check(ChatPrompt.rules)
+        let tools = try OfferedTools(body["tools"])
+        let showsTools = !tools.names.isEmpty && body.given("tool_choice") != "none"
+        let addsPrompt = body.given("add_generation_prompt")?.boolValue
+        let text = try ChatPrompt(template: service.codec.chatTemplate, codec: service.codec).text(
+            body, tools: showsTools ? tools.definitions : nil, addsGenerationPrompt: addsPrompt,
+            variables: service.configuration.openAI.templateVariables)
+        return try encode(text, addsPrompt != nil && addsSpecials == true)
     }
 
     private func encode(_ text: String, _ addsSpecials: Bool) throws(FrontError) -> [Int32] {

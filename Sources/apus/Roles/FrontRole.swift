@@ -42,7 +42,8 @@ struct FrontRole: Sendable {
         let context = try ZeroMQContext()
         let notify = role.notify
         let front = Front(
-            configuration: try configuration(), codec: TokenizerCodec(tokenizer: tokenizer), logger: role.logger,
+            configuration: try configuration(), codec: try TokenizerCodec(tokenizer: tokenizer, role.configuration),
+            logger: role.logger,
             wake: try WakeSignal(),
             connect: { wake in
                 let inbox = try ZeroMQInbox<ToFront>(.front, in: directory, context: context, wake: wake)
@@ -68,7 +69,7 @@ struct FrontRole: Sendable {
     private func configuration() throws -> FrontConfiguration {
         let given = role.configuration
         let directory = try ModelFiles.modelDirectory(role)
-        let model = try ModelConfiguration(directory: directory, overrides: given.modelOverrides)
+        let model = try ModelIdentity(directory: directory, overrides: given.modelOverrides)
         var front = FrontConfiguration(
             modelPath: given.modelPath ?? "", tokenizerPath: given.tokenizerPath, servedModelName: given.servedModelName
         )
@@ -76,7 +77,18 @@ struct FrontRole: Sendable {
         front.port = given.port
         front.modelType = model.modelType
         front.architectures = model.members["architectures"]?.arrayValue?.compactMap(\.stringValue)
+        front.embedding = ModelFiles.embeddingTraits(model, isAsked: given.isEmbedding)
         front.loadFormat = given.loadFormat
+        // The reference reports this parser under its newer name.
+        front.toolCallParser = given.toolCallParser == "qwen25" ? "qwen" : given.toolCallParser
+        front.reasoningParser = given.reasoningParser
+        front.openAI.reportsCache = given.reportsCache
+        front.openAI.includesUsage = given.includesUsage
+        front.openAI.templateVariables = given.chatTemplateVariables ?? JSONObject()
+        front.openAI.contextLength = given.contextLength
+        if given.samplingDefaults == "model" {
+            front.openAI.samplingDefaults = try GenerationConfiguration(directory: directory).samplingDefaults
+        }
         front.apiKey = given.apiKey
         front.adminAPIKey = given.adminAPIKey
         front.preferredSamplingParameters = given.preferredSampling
@@ -127,20 +139,5 @@ struct FrontRole: Sendable {
             return Failure(error)
         }
         return Failure("\(configuration.host):\(configuration.port) cannot be listened on: \(text)", code: 78)
-    }
-}
-
-/// The tokenizer as the front wants it.
-struct TokenizerCodec: PromptCodec {
-    let tokenizer: Tokenizer
-
-    var modelMaxLength: Int? { tokenizer.modelMaxLength }
-
-    func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
-        tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
-    }
-
-    func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
-        tokenizer.decode(ids, skipSpecialTokens: skipSpecialTokens)
     }
 }

@@ -1,0 +1,135 @@
+import ApusJSON
+
+/// `POST /v1/chat/completions`.
+struct ChatRequest: OpenAIRequest {
+    let native: JSONObject
+    let isStream: Bool
+    let model: String
+    let options: StreamOptions
+    let tools: OfferedTools
+    let toolFormat: ToolCallFormat?
+    let reasoning: ReasoningSplitter?
+    let showsLogprobs: Bool
+    let showsPromptIDs: Bool
+    let showsResponseIDs: Bool
+    let reportsCache: Bool
+    let codec: any PromptCodec
+
+    /// What the server brings to every chat.
+    struct Setting: Sendable {
+        let codec: any PromptCodec
+        let options: OpenAIOptions
+        let toolFormat: ToolCallFormat?
+        let reasoning: ReasoningParser?
+    }
+
+    private static let rules =
+        SamplingConversion.rules + StreamOptions.rules + JSONObject.passedRules + ChatPrompt.rules + [
+            FieldRule("max_tokens", .integer), FieldRule("max_completion_tokens", .integer),
+            FieldRule("logprobs", .bool), FieldRule("top_logprobs", .integer), FieldRule("response_format", .object),
+            FieldRule("tool_choice", .any), FieldRule("parallel_tool_calls", .bool),
+            FieldRule("separate_reasoning", .bool), FieldRule("stream_reasoning", .bool),
+            FieldRule("input_ids", .integers), FieldRule("return_prompt_token_ids", .bool),
+            FieldRule("return_token_ids", .bool),
+        ]
+
+    init(_ body: JSONObject, _ setting: Setting) throws(FrontError) {
+        try body.check(Self.rules)
+        isStream = body.given("stream")?.boolValue ?? false
+        model = body.given("model")?.stringValue ?? "default"
+        options = StreamOptions(body, includesByDefault: setting.options.includesUsage)
+        reportsCache = setting.options.reportsCache
+        codec = setting.codec
+        showsLogprobs = body.given("logprobs")?.boolValue ?? false
+        showsPromptIDs = body.given("return_prompt_token_ids")?.boolValue ?? false
+        showsResponseIDs = body.given("return_token_ids")?.boolValue ?? false
+        for (name, isAsked) in [("return_prompt_token_ids", showsPromptIDs), ("return_token_ids", showsResponseIDs)]
+        where isAsked && isStream {
+            throw .badRequest(
+                "\(name) is not supported with streaming. Please set stream=false when using \(name)=true.")
+        }
+
+        let offered = try OfferedTools(body["tools"])
+        let usesTools = try Self.usesTools(body, offered)
+        tools = offered
+        toolFormat = usesTools ? setting.toolFormat : nil
+        let kwargs = body.given("chat_template_kwargs")
+        let thinks =
+            kwargs?["enable_thinking"] != false && kwargs?["thinking"] != false
+            && (body.given("reasoning_effort") ?? body.given("reasoning")?["effort"]) != "none"
+        let separates = body.given("separate_reasoning")?.boolValue ?? true
+        reasoning = separates ? setting.reasoning?.splitter(thinks: thinks) : nil
+
+        var native: JSONObject = [:]
+        if let ids = body.given("input_ids") {
+            native["input_ids"] = ids
+        } else {
+            let text = try ChatPrompt(template: setting.codec.chatTemplate, codec: setting.codec).text(
+                body, tools: usesTools ? offered.definitions : nil, variables: setting.options.templateVariables)
+            // The template has put the special tokens into the text itself.
+            native["input_ids"] = .array(try Self.encode(text, setting.codec).map { JSONValue($0) })
+        }
+        var parameters = SamplingConversion.parameters(body, defaults: setting.options.samplingDefaults)
+        parameters["max_new_tokens"] = try Self.length(body, setting.options)
+        if let grammar = try SamplingConversion.grammar(of: body["response_format"]) {
+            parameters[grammar.name] = grammar.value
+        }
+        if toolFormat != nil { parameters["skip_special_tokens"] = false }
+        native["sampling_params"] = .object(parameters)
+        native["stream"] = .bool(isStream)
+        native["return_prompt_token_ids"] = .bool(showsPromptIDs)
+        if showsLogprobs {
+            native["return_logprob"] = true
+            native["top_logprobs_num"] = body.given("top_logprobs") ?? 0
+        }
+        body.passed(to: &native)
+        self.native = native
+    }
+
+    /// Whether the template and the parser see the tools.
+    private static func usesTools(_ body: JSONObject, _ offered: OfferedTools) throws(FrontError) -> Bool {
+        let choice = body.given("tool_choice") ?? (offered.names.isEmpty ? "none" : "auto")
+        switch choice {
+        case "none": return false
+        case "auto": return !offered.names.isEmpty
+        case "required":
+            guard !offered.names.isEmpty else {
+                throw .badRequest("Tools cannot be empty if tool choice is set to required.")
+            }
+            throw .badRequest("tool_choice 'required' is not supported by this version yet; use 'auto'.")
+        default:
+            guard let name = choice["function"]?["name"]?.stringValue else {
+                throw .schema("tool_choice: expected 'none', 'auto', 'required' or an object that names a function")
+            }
+            guard !offered.names.isEmpty else {
+                throw .badRequest("Tools cannot be empty if tool choice is set to a specific tool.")
+            }
+            guard offered.names.contains(name) else { throw .badRequest("Tool '\(name)' not found in tools list.") }
+            throw .badRequest("A tool_choice that names a tool is not supported by this version yet; use 'auto'.")
+        }
+    }
+
+    private static func length(_ body: JSONObject, _ options: OpenAIOptions) throws(FrontError) -> JSONValue {
+        if let most = body.given("max_completion_tokens")?.intValue, most != 0 {
+            if let context = options.contextLength, most > context {
+                throw .badRequest(
+                    "max_completion_tokens is too large: \(most)."
+                        + "This model supports at most \(context) completion tokens.")
+            }
+            return JSONValue(most)
+        }
+        return body.given("max_tokens") ?? .null
+    }
+
+    static func encode(_ text: String, _ codec: any PromptCodec) throws(FrontError) -> [Int32] {
+        do {
+            return try codec.encode(text, addSpecialTokens: false)
+        } catch {
+            throw .badRequest("The prompt cannot be tokenized: \(error)")
+        }
+    }
+
+    func answer(to run: GenerateRun, created: Int) -> any OpenAIAnswer {
+        ChatAnswer(request: self, head: AnswerHead(run: run, created: created, model: model))
+    }
+}

@@ -4,19 +4,21 @@
     import Darwin
 #endif
 
-/// What tells a file from itself after a change: length and times.
+/// What tells a file from itself after its contents changed. Its status may change: files are replaced by renaming.
 struct FileStamp: Hashable {
     private let size: Int
-    private let modified: [Int]
+    private let seconds: Int
+    private let nanoseconds: Int
 
     init(_ status: stat) {
         size = Int(status.st_size)
         #if canImport(Glibc)
-            let times = [status.st_mtim, status.st_ctim]
+            let time = status.st_mtim
         #else
-            let times = [status.st_mtimespec, status.st_ctimespec]
+            let time = status.st_mtimespec
         #endif
-        modified = times.flatMap { [Int($0.tv_sec), Int($0.tv_nsec)] }
+        seconds = Int(time.tv_sec)
+        nanoseconds = Int(time.tv_nsec)
     }
 }
 

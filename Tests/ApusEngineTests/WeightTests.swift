@@ -4,6 +4,12 @@ import ApusModels
 import ApusTestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 @testable import ApusEngine
 
 /// Other weights for a runner: what fits, what does not, and that nothing else changes.
@@ -115,6 +121,8 @@ import Testing
         func load(_ change: (ModelVariant) -> Void) throws -> WeightFailure? {
             let variant = ModelVariant(of: fixture, seed: 3)
             let candidate = try library.check(variant.path, format: nil)
+            // Longer than the clock of the file system takes for a tick.
+            usleep(20_000)
             change(variant)
             do {
                 _ = try candidate.load { _ in }

@@ -122,7 +122,7 @@ package struct ModelConfiguration: Sendable, Hashable {
         }
         guard let window else { return Array(repeating: nil, count: layerCount) }
         switch architecture {
-        case "MistralForCausalLM":
+        case "MistralForCausalLM", "MistralModel", "MistralForSequenceClassification":
             return Array(repeating: window, count: layerCount)
         default:
             guard try file.boolean("use_sliding_window") ?? false else {

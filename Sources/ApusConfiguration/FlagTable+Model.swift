@@ -34,9 +34,8 @@ extension FlagTable {
             "context-length", .tokenCount(1...Int.max), section: .model, unit: "tokens",
             "Longest sequence. Default: the model's own maximum, which it may not exceed."),
         Flag(
-            "is-embedding", .boolean, default: .boolean(false),
-            .refused("this version serves generation only; embedding models are not served yet"), section: .model,
-            "Serve a causal model as an embedding model."),
+            "is-embedding", .boolean, default: .boolean(false), section: .model,
+            "Serve a causal model as an embedding model; encoders and classifiers need no flag."),
         Flag(
             "revision", .text, section: .model,
             "Branch, tag or commit of a model in the Hugging Face cache. Default: main."),

@@ -90,7 +90,7 @@ extension Front: Service {
             guard !service.isDraining else { return }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
-        if !configuration.skipWarmUp, !configuration.isEmbedding {
+        if !configuration.skipWarmUp {
             do throws(FrontError) {
                 try await runOneRequest()
             } catch {
@@ -105,6 +105,7 @@ extension Front: Service {
     }
 
     private func runOneRequest() async throws(FrontError) {
+        guard !configuration.isEmbedding else { return try await embedOneText() }
         let body: JSONObject = [
             "text": "The capital city of France is",
             "sampling_params": ["temperature": 0, "max_new_tokens": 8],
@@ -122,6 +123,20 @@ extension Front: Service {
         while let (_, update) = try await run.mailbox.next() {
             if let failure = update.finish?.failure { throw failure }
         }
+    }
+
+    private func embedOneText() async throws(FrontError) {
+        let scope = RequestScope(service.board, nil)
+        defer { scope.end() }
+        let timeout = configuration.warmUpTimeout
+        let alarm = Task {
+            try await Task.sleep(for: .seconds(timeout))
+            scope.fail(.unavailable("no answer within \(timeout) s"))
+        }
+        defer { alarm.cancel() }
+        _ = try await service.embed(
+            EmbeddingPlan(texts: [.text("The capital city of France is")]), size: 0, scope: scope,
+            receivedAt: Clocks.unix())
     }
 
     // MARK: End

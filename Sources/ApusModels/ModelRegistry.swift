@@ -13,7 +13,7 @@ package enum ModelRegistry {
 
     /// - Throws: `ModelError.unknownArchitecture`, which lists the known ones.
     static func traits(of configuration: ModelConfiguration) throws(ModelError) -> DecoderTraits {
-        guard let traits = decoders[configuration.architecture] else {
+        guard let traits = decoders[configuration.architecture] ?? vectorDecoders[configuration.architecture] else {
             throw .unknownArchitecture(configuration.architecture, supported: architectures)
         }
         return traits(configuration)
@@ -21,6 +21,8 @@ package enum ModelRegistry {
 
     /// Checks, before anything is loaded, that the architecture is known.
     package static func check(_ configuration: ModelConfiguration) throws(ModelError) {
-        _ = try traits(of: configuration)
+        guard decoders[configuration.architecture] != nil else {
+            throw .unknownArchitecture(configuration.architecture, supported: architectures)
+        }
     }
 }

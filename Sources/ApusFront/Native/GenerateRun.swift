@@ -62,7 +62,11 @@ extension FrontService {
                     sampling: sample.sampling, stream: stream, streamInterval: sample.streamInterval,
                     logprobs: sample.logprobs, cacheNamespace: sample.cacheNamespace))
         }
-        // Had the scheduler ended before these were on the board as its own, nobody would have failed them.
+        failIfGone(scheduler)
+    }
+
+    /// Had the scheduler ended before requests were on the board as its own, nobody would have failed them.
+    func failIfGone(_ scheduler: SchedulerReady) {
         if monitor.ring.ready?.schedulerEpoch != scheduler.schedulerEpoch {
             board.fail(
                 epoch: scheduler.schedulerEpoch,

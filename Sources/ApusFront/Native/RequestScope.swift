@@ -47,6 +47,11 @@ final class RequestScope: Sendable {
         if state.withLock({ $0.clientHasLeft }) { throw .clientGone }
     }
 
+    /// Ends what waits with an error, whatever its state.
+    func fail(_ error: FrontError) {
+        for mailbox in state.withLock({ $0.mailboxes }) { mailbox.fail(error) }
+    }
+
     func end() {
         let ringIDs = state.withLock { state in
             state.hasEnded = true

@@ -8,6 +8,8 @@ struct ReplyUpdate: Sendable {
     var text = ""
     var logprobs: [TokenLogprobs] = []
     var promptLogprobs: [TokenLogprobs] = []
+    /// What a model that makes vectors made.
+    var vector: [Float] = []
     /// The last update of its sample has it.
     var finish: FinishReason?
     /// The request ended before its first step: there are no counts.
@@ -21,6 +23,7 @@ struct ReplyUpdate: Sendable {
         text += next.text
         logprobs += next.logprobs
         promptLogprobs += next.promptLogprobs
+        vector += next.vector
         finish = next.finish
         neverRan = next.neverRan
         usage = next.usage
@@ -103,13 +106,26 @@ final class Mailbox: Sendable {
 
     /// Ends the sample `index` without counts, since it never ran.
     func end(_ index: Int, with finish: FinishReason) {
+        var update = ReplyUpdate()
+        update.finish = finish
+        update.neverRan = true
+        end(index, update)
+    }
+
+    /// Ends the sample `index` with its vector.
+    func end(_ index: Int, with reply: EmbeddingReply) {
+        var update = ReplyUpdate()
+        update.finish = .length(0)
+        update.vector = reply.vector
+        update.usage = Usage(promptTokens: reply.promptTokens)
+        end(index, update)
+    }
+
+    private func end(_ index: Int, _ update: ReplyUpdate) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard !state.slots[index].hasEnded else { return nil }
             state.slots[index].hasEnded = true
             state.open -= 1
-            var update = ReplyUpdate()
-            update.finish = finish
-            update.neverRan = true
             return Self.enqueue(update, index, &state)
         }
         waiter?.resume()

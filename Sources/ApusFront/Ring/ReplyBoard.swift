@@ -74,13 +74,20 @@ final class ReplyBoard: Sendable {
 
     /// Hands a request to the scheduler, unless its entry has ended meanwhile.
     func dispatch(_ request: GenerateRequest, now: Double = Clocks.monotonic()) throws(FrontError) {
+        try dispatch(.generate(request), rid: request.rid, schedulerEpoch: request.schedulerEpoch, now: now)
+    }
+
+    /// The same for a request of any kind, `rid` on the ring.
+    func dispatch(
+        _ request: FrontToScheduler, rid: String, schedulerEpoch: UInt64, now: Double = Clocks.monotonic()
+    ) throws(FrontError) {
         let isOpen = state.withLock { state in
-            guard state.entries[request.rid] != nil else { return false }
-            state.entries[request.rid]?.phase = .dispatched(epoch: request.schedulerEpoch, at: now)
+            guard state.entries[rid] != nil else { return false }
+            state.entries[rid]?.phase = .dispatched(epoch: schedulerEpoch, at: now)
             return true
         }
         guard isOpen else { return }
-        guard send(.generate(request)) else {
+        guard send(request) else {
             throw .unavailable("The server has too many requests in flight; try again later.")
         }
     }
@@ -121,6 +128,13 @@ final class ReplyBoard: Sendable {
             rids.append(request.rid)
         }
         if !rids.isEmpty { post(.release(rids: rids)) }
+    }
+
+    /// Vectors, each the ending of its request; the scheduler has forgotten these already.
+    func deliver(_ replies: [EmbeddingReply]) {
+        for reply in replies {
+            if let entry = close(reply.rid) { entry.mailbox.end(entry.index, with: reply) }
+        }
     }
 
     // MARK: Endings that the front decides on

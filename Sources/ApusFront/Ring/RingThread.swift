@@ -84,8 +84,10 @@ final class RingThread: Sendable {
     @discardableResult
     func post(_ message: FrontToScheduler) -> Bool {
         let (taken, isFirst) = outgoing.withLock { outgoing -> (Bool, Bool) in
-            if case .generate = message, outgoing.messages.count + outgoing.backlogCount >= Self.outgoingLimit {
-                return (false, false)
+            switch message {
+            case .generate, .embed:
+                if outgoing.messages.count + outgoing.backlogCount >= Self.outgoingLimit { return (false, false) }
+            default: break
             }
             outgoing.messages.append(message)
             return (true, outgoing.messages.count == 1)
@@ -146,7 +148,11 @@ final class RingThread: Sendable {
         switch message {
         case .scheduler(let message):
             monitor.note(message)
-            if case .ended(let requests) = message { board.deliver(requests) }
+            switch message {
+            case .ended(let requests): board.deliver(requests)
+            case .embeddings(let replies): board.deliver(replies)
+            default: break
+            }
         case .detokenizer(let message):
             monitor.note(message)
             switch message {

@@ -7,11 +7,12 @@ struct Embedding {
         /// As the checkpoint has it, beside a head with its own weights.
         case rows(AlignedBuffer, ElementType)
         /// The head's packed weight, from which single rows are taken: tied weights are kept once.
-        case packed
+        case packed(PackedWeight)
     }
 
     private let table: Table
-    private let head: PackedWeight
+    /// nil: the model makes vectors, not logits.
+    private let head: PackedWeight?
     let vocabularySize: Int
 
     /// - Parameters:
@@ -19,15 +20,30 @@ struct Embedding {
     init(_ scope: WeightScope, vocabularySize: Int, hiddenSize: Int, tied: Bool) throws {
         self.vocabularySize = vocabularySize
         let embedding = "model.embed_tokens"
+        func packed(_ name: String) throws -> PackedWeight {
+            try scope.loader.packed(
+                [(name, vocabularySize)], inputs: hiddenSize, bias: false, arrangement: .sequential)
+        }
         if tied {
-            table = .packed
+            let weight = try packed(embedding)
+            table = .packed(weight)
+            head = weight
         } else {
             let rows = try scope.loader.table(embedding, rows: vocabularySize, columns: hiddenSize)
             table = .rows(rows.buffer, rows.element)
+            head = try packed("lm_head")
         }
-        head = try scope.loader.packed(
-            [(tied ? embedding : "lm_head", vocabularySize)], inputs: hiddenSize, bias: false,
-            arrangement: .sequential)
+    }
+
+    /// The table alone, without a head.
+    ///
+    /// - Parameter scope: Where `embed_tokens` is.
+    init(headless scope: WeightScope, vocabularySize: Int, hiddenSize: Int) throws {
+        self.vocabularySize = vocabularySize
+        let rows = try scope.loader.table(
+            scope.scope("embed_tokens").path, rows: vocabularySize, columns: hiddenSize)
+        table = .rows(rows.buffer, rows.element)
+        head = nil
     }
 
     /// hidden: [tokens, hiddenSize]
@@ -35,17 +51,19 @@ struct Embedding {
         switch table {
         case .rows(let buffer, let element):
             runtime.gather(table: buffer.base, element: element, count: vocabularySize, ids: tokens, into: hidden)
-        case .packed:
-            runtime.gather(head, ids: tokens, into: hidden)
+        case .packed(let weight):
+            runtime.gather(weight, ids: tokens, into: hidden)
         }
     }
 
     /// x: [rows, hiddenSize]; logits: [rows, vocabularySize]
     func logits(_ x: Matrix, into logits: Matrix, _ runtime: TensorRuntime) {
+        guard let head else { preconditionFailure("logits of a model without a head") }
         runtime.linear(x, head, into: logits)
     }
 
     var byteCount: Int {
-        if case .rows(let buffer, _) = table { buffer.byteCount + head.byteCount } else { head.byteCount }
+        let headBytes = head?.byteCount ?? 0
+        return if case .rows(let buffer, _) = table { buffer.byteCount + headBytes } else { headBytes }
     }
 }

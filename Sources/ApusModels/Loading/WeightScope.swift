@@ -6,9 +6,10 @@ struct WeightScope {
     let loader: WeightLoader
     let path: String
 
-    /// The place below: `scope("mlp")`, `scope("layers", 3)`.
+    /// The place below: `scope("mlp")`, `scope("layers", 3)`; the place itself for an empty name.
     func scope(_ name: String) -> WeightScope {
-        WeightScope(loader: loader, path: path.isEmpty ? name : "\(path).\(name)")
+        if name.isEmpty { return self }
+        return WeightScope(loader: loader, path: path.isEmpty ? name : "\(path).\(name)")
     }
 
     func scope(_ name: String, _ index: Int) -> WeightScope {

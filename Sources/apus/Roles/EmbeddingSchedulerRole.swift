@@ -1,0 +1,133 @@
+import ApusConfiguration
+import ApusCore
+import ApusEngine
+import ApusJSON
+import ApusModels
+import ApusObserve
+import ApusScheduler
+import ApusTensor
+import ApusWire
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Loads a model that makes vectors, and runs its scheduler.
+struct EmbeddingSchedulerRole {
+    private let role: RoleLaunch
+    private let loader: EmbeddingLoader
+    private let epoch = UInt64.random(in: 1 ... .max)
+    private var given: ServeConfiguration { role.configuration }
+
+    init(_ role: RoleLaunch, _ loader: EmbeddingLoader) {
+        self.role = role
+        self.loader = loader
+    }
+
+    func run() throws {
+        let startedAt = Clocks.monotonic()
+        try SchedulerRole.checkContextLength(given, model: loader.contextLength)
+        let plan = try ThreadPlan(threads: given.threads, binding: given.environment.threadBinding)
+        let wake = try WakeSignal()
+        let context = try ZeroMQContext()
+        let inbox = try ZeroMQInbox<FrontToScheduler>(.scheduler, in: role.directory, context: context, wake: wake)
+        let front = try ZeroMQOutbox<SchedulerToFront>(to: .front, in: role.directory, context: context)
+        let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
+
+        let before = try LoadedModel.memory()
+        let model = try load(runtime) { share in
+            _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
+            role.notify.status("loading \(Int(share * 100))%")
+        }
+        let loadSeconds = Clocks.monotonic() - startedAt
+        let after = try LoadedModel.memory()
+        let chunk = LoadedModel.chunkedPrefillSize(given, capacity: before.capacity)
+        let worker = try EmbeddingRunner(
+            model, tokenCapacity: try tokenCapacity(before: before, after: after, chunk: chunk),
+            contextLength: given.contextLength, pieceSize: chunk ?? given.maxPrefillTokens)
+
+        var configuration = SchedulerConfiguration(given, epoch: epoch, chunkedPrefillSize: chunk)
+        configuration.readyDetails =
+            details(
+                model, weightBytes: before.available - after.available, loadSeconds: loadSeconds,
+                startupSeconds: Clocks.monotonic() - startedAt
+            ).description
+        let scheduler = EmbeddingScheduler(
+            configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger)
+        log(model, scheduler.limits, chunk: chunk)
+
+        let directory = role.directory
+        let heartbeat = try HeartbeatThread(pulse: scheduler.pulse, interval: configuration.heartbeatInterval) {
+            try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
+        }
+        role.ending.onAsk { wake.wake() }
+        role.notify.ready()
+        var nextSign = 0.0
+        scheduler.run {
+            let now = Clocks.monotonic()
+            if now >= nextSign {
+                nextSign = now + SchedulerRole.signInterval
+                role.notify.alive()
+            }
+            return role.ending.isAsked
+        }
+        heartbeat.finish()
+    }
+
+    private func load(_ runtime: TensorRuntime, onProgress: @escaping (Double) -> Void) throws -> EmbeddingModel {
+        let bar = LoadProgress.standardError(title: "Loading weights", logger: role.logger)
+        var reportedAt = 0.0
+        return try loader.load(runtime) { done, total in
+            guard total > 0 else { return }
+            let share = Double(done) / Double(total)
+            bar.update(share)
+            let now = Clocks.monotonic()
+            if now - reportedAt >= 0.2 {
+                reportedAt = now
+                onProgress(share)
+            }
+        }
+    }
+
+    /// Most tokens of a batch: what a text can have, or a step; a decoder's must find room for their keys and values.
+    private func tokenCapacity(before: SystemMemory, after: SystemMemory, chunk: Int?) throws -> Int {
+        let longest = min(given.contextLength ?? .max, loader.contextLength)
+        let wanted = min(given.maxTotalTokens ?? .max, max(longest, chunk ?? 0, given.maxPrefillTokens))
+        guard let bytesPerToken = loader.bytesPerToken else { return wanted }
+        return try MemoryBudget(
+            before: before, after: after, bytesPerToken: bytesPerToken, fraction: given.memoryFraction,
+            chunkedPrefillSize: chunk ?? given.maxPrefillTokens, maxTotalTokens: wanted
+        ).tokenCount
+    }
+
+    private func log(_ model: EmbeddingModel, _ limits: Limits, chunk: Int?) {
+        let arithmetic = model.runtime.arithmetic(of: PackedWeight.Format(model.elementType))
+        role.logger.info("Kernels: \(model.runtime.kernelName), \(arithmetic), dtype \(model.elementType.rawValue)")
+        role.logger.info("Threads: \(model.runtime.pool.threadCount)")
+        role.logger.info(
+            "Embedding model: pooling \(model.pooling), \(model.normalizes ? "normalised" : "not normalised")")
+        role.logger.info(
+            """
+            max_total_num_tokens=\(limits.capacity), chunked_prefill_size=\(chunk ?? -1), \
+            max_prefill_tokens=\(given.maxPrefillTokens), max_running_requests=\(limits.maxRunningRequests), \
+            context_len=\(limits.contextLength)
+            """)
+    }
+
+    private func details(
+        _ model: EmbeddingModel, weightBytes: Int, loadSeconds: Double, startupSeconds: Double
+    ) -> JSONValue {
+        let gigabytes = (Double(max(0, weightBytes)) / Double(1 << 30) * 1000).rounded() / 1000
+        return [
+            "dtype": .string(model.elementType.rawValue),
+            "threads": JSONValue(model.runtime.pool.threadCount),
+            "kernels": .string(model.runtime.kernelName),
+            "arithmetic": .string(model.runtime.arithmetic(of: PackedWeight.Format(model.elementType))),
+            "memory_usage": ["weight": .double(gigabytes)],
+            "startup_time": ["load_weight": .double(loadSeconds), "scheduler_e2e": .double(startupSeconds)],
+        ]
+    }
+}

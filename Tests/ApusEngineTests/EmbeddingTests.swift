@@ -1,0 +1,91 @@
+import ApusCheckpoint
+import ApusCore
+import ApusEngine
+import ApusModels
+import ApusTensor
+import ApusTestSupport
+import Testing
+
+/// Models that make vectors, against transformers in float32.
+struct EmbeddingTests {
+    private static let names = [
+        "embed-bert-mean", "embed-bert-cls", "embed-roberta-max", "embed-xlm-roberta", "embed-bert-cross",
+        "embed-xlm-roberta-cross", "embed-qwen2", "embed-qwen2-mean", "embed-llama-reward", "embed-qwen2-reward",
+    ]
+
+    private func runner(
+        _ name: String, _ element: ElementType, threads: Int = 2, pieceSize: Int = 4096
+    ) throws -> EmbeddingRunner {
+        let loader = try EmbeddingLoader(
+            directory: ModelFixtures.directory(name), isAsked: false, elementType: element)
+        let model = try loader.load(try TensorRuntime(threads: threads))
+        return try EmbeddingRunner(model, tokenCapacity: 1024, pieceSize: pieceSize)
+    }
+
+    private func vectors(_ runner: EmbeddingRunner, _ goldens: [VectorGolden]) throws -> [[Float]] {
+        var batch = EmbeddingBatch()
+        for golden in goldens {
+            let types = golden.types.contains(1) ? golden.types : []
+            batch.append(golden.tokens, types: types, dimensions: nil)
+        }
+        return try runner.embed(batch)
+    }
+
+    @Test(arguments: names)
+    func float32IsWhatTransformersHas(_ name: String) throws {
+        let goldens = try VectorGolden.all(name)
+        #expect(goldens.count == 5)
+        for (found, golden) in zip(try vectors(runner(name, .float32), goldens), goldens) {
+            #expect(found.count == golden.vector.count)
+            for (a, b) in zip(found, golden.vector) { #expect(abs(a - b) < 1e-4 * max(1, abs(b))) }
+            if found.count > 1 { #expect(cosine(found, golden.vector) > 0.99999) }
+        }
+    }
+
+    /// Random weights of this width magnify rounding more than trained ones do.
+    @Test(arguments: names.filter { !$0.hasSuffix("cross") && !$0.hasSuffix("reward") })
+    func bfloat16IsNear(_ name: String) throws {
+        let goldens = try VectorGolden.all(name)
+        for (found, golden) in zip(try vectors(runner(name, .bfloat16), goldens), goldens) {
+            #expect(cosine(found, golden.vector) > 0.995)
+        }
+    }
+
+    /// A text's vector has the same bits alone, among others in any order, in pieces and on any number of threads.
+    @Test(arguments: names, [ElementType.float32, .bfloat16])
+    func companyDoesNotMatter(_ name: String, _ element: ElementType) throws {
+        let goldens = try VectorGolden.all(name)
+        let whole = try runner(name, element)
+        let alone = try goldens.map { try vectors(whole, [$0])[0] }
+        #expect(try vectors(whole, goldens) == alone)
+        #expect(try vectors(whole, goldens.reversed()) == alone.reversed())
+        #expect(try vectors(runner(name, element, threads: 1, pieceSize: 13), goldens) == alone)
+    }
+
+    @Test func dimensionsAreCutBeforeTheLength() throws {
+        let golden = try VectorGolden.all("embed-qwen2")[2]
+        var batch = EmbeddingBatch()
+        batch.append(golden.tokens, types: [], dimensions: 5)
+        let found = try runner("embed-qwen2", .float32).embed(batch)[0]
+        let cut = Array(golden.vector.prefix(5))
+        #expect(found.count == 5)
+        #expect(abs(found.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
+        #expect(cosine(found, cut) > 0.99999)
+    }
+
+    @Test func askedDecodersMakeVectorsAndOthersRefuse() throws {
+        let directory = ModelFixtures.directory("qwen3")
+        #expect(throws: ModelError.self) { try EmbeddingLoader(directory: directory, isAsked: false) }
+        let loader = try EmbeddingLoader(directory: directory, isAsked: true, elementType: .float32)
+        let runner = try EmbeddingRunner(loader.load(try TensorRuntime(threads: 1)), tokenCapacity: 64)
+        var batch = EmbeddingBatch()
+        batch.append([5, 6, 7], types: [], dimensions: nil)
+        let vector = try runner.embed(batch)[0]
+        #expect(abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
+    }
+
+    private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+        func dot(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
+    }
+}

@@ -6,10 +6,8 @@ import Testing
 @Suite(.serialized, .blocking)
 enum EndToEnd {}
 
-/// Runs tests on a thread where blocking hinders nobody.
+/// Runs a suite with all that is in it on a thread where blocking hinders nobody: child tasks stay there too.
 struct BlockingTrait: SuiteTrait, TestScoping {
-    let isRecursive = true
-
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {

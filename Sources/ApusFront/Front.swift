@@ -74,8 +74,9 @@ package final class Front: Sendable {
 
     // MARK: Life
 
-    /// Starts the ring thread.
+    /// Starts the ring thread and the workers.
     package func start() {
+        service.work.start()
         service.ring.start(monitor: service.monitor, board: service.board, connect: connect) { [weak self] error in
             self?.ringFailure.withLock { $0 = error }
         }

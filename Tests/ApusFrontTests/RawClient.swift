@@ -10,6 +10,7 @@ import Synchronization
 /// A TCP client that can misbehave. Blocking: use it inside `onThread`.
 final class RawClient {
     private let descriptor: Int32
+    private var isOpen = true
 
     init(port: Int, receiveBuffer: Int32? = nil) {
         #if canImport(Glibc)
@@ -60,6 +61,9 @@ final class RawClient {
     }
 
     func hangUp() {
+        // The number may be another socket's by now.
+        guard isOpen else { return }
+        isOpen = false
         shutdown(descriptor, Int32(SHUT_RDWR))
         close(descriptor)
     }

@@ -6,6 +6,7 @@ import Testing
 @Suite struct WorkPoolTests {
     @Test func smallWorkDoesNotWaitForLargeWork() async throws {
         let pool = WorkPool()
+        pool.start()
         let seen = Seen()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -26,6 +27,7 @@ import Testing
 
     @Test func refusalsComeThrough() async throws {
         let pool = WorkPool()
+        pool.start()
         await #expect(throws: FrontError.refused("no")) {
             try await pool.run(size: 0) { () throws(FrontError) -> Int in throw .refused("no") }
         }

@@ -30,7 +30,7 @@ final class RequestScope: Sendable {
         try checkClient()
         let ringIDs = try board.open(rids, into: mailbox, areChosen: areChosen)
         let isOver = state.withLock { state in
-            guard !state.hasEnded else { return true }
+            guard !state.hasEnded, !state.clientHasLeft else { return true }
             state.ringIDs += ringIDs
             state.mailboxes.append(mailbox)
             return false

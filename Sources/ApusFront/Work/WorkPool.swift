@@ -14,7 +14,8 @@ final class WorkPool: Sendable {
     /// Pieces of work that wait or run at one time.
     private static let limit = 4_096
 
-    init() {
+    /// Starts the threads; `shutDown` ends them.
+    func start() {
         small.start()
         large.start()
     }

@@ -46,6 +46,7 @@ def stream(place, prompt, tokens):
             raise RuntimeError(f"{answer.status} {answer.read()[:200]}")
         while piece := answer.read1(1 << 16):
             buffer += piece
+            moments.append(time.monotonic())
             while b"\n\n" in buffer:
                 frame, buffer = buffer.split(b"\n\n", 1)
                 if frame == b"data: [DONE]":
@@ -53,7 +54,6 @@ def stream(place, prompt, tokens):
                         raise RuntimeError(str(last["error"]))
                     return last["output_ids"], last["meta_info"], moments
                 last = json.loads(frame[6:])
-                moments.append(time.monotonic())
         raise RuntimeError("the stream was cut off")
     finally:
         connection.close()

@@ -4,13 +4,13 @@ import ApusModels
 import ApusTestSupport
 import Testing
 
+@testable import ApusEngine
+
 #if canImport(Glibc)
     import Glibc
 #else
     import Darwin
 #endif
-
-@testable import ApusEngine
 
 /// Other weights for a runner: what fits, what does not, and that nothing else changes.
 @Suite struct WeightTests {

@@ -16,12 +16,14 @@ import Testing
     }
 
     /// 1, 2, 3, 4 as `Usage` (with weights "w" from 5 on), and then as `Timing`.
-    private static let usage = "0100000000000000 0200000000000000 0300000000000000 0400000000000000"
+    private static let usage =
+        "0100000000000000 0200000000000000 0300000000000000 0400000000000000"
         + "01000000 01000000 77 0500000000000000"
     private static let timing = "000000000000f03f 0000000000000040 0000000000000840 0000000000001040"
 
     private func usage() -> Usage {
-        Usage(promptTokens: 1, cachedTokens: 2, completionTokens: 3, retractions: 4,
+        Usage(
+            promptTokens: 1, cachedTokens: 2, completionTokens: 3, retractions: 4,
             weights: [WeightSpan(version: "w", start: 5)])
     }
 

@@ -40,7 +40,6 @@ package struct ConfigurationLoader {
             Source(path ?? "", InMemoryProvider(name: path, values: Self.keyed(fileValues))),
         ]
         var values: [String: FlagValue] = [:]
-        var given: Set<String> = []
         var warnings = commandLine.warnings
         for flag in table.flags {
             guard let (text, source) = Self.firstText(of: flag, in: sources) else { continue }
@@ -54,10 +53,9 @@ package struct ConfigurationLoader {
                 warnings.append(warning)
             }
             values[flag.name] = value
-            given.insert(flag.name)
         }
         let configuration = ServeConfiguration(
-            table: table, values: values, given: given, environment: try EnvironmentSettings(environment))
+            table: table, values: values, environment: try EnvironmentSettings(environment))
         try configuration.checkConsistency()
         return .configuration(configuration, warnings: warnings)
     }

@@ -15,7 +15,7 @@ package enum LaunchCommand {
                 continue
             }
             let name = argument.dropFirst(2).prefix { $0 != "=" }
-            if case .flag(let flag) = table.match(name.map { $0 == "_" ? "-" : String($0) }.joined()), flag.isSecret {
+            if case .flag(let flag) = table.match(String(name).replacing("_", with: "-")), flag.isSecret {
                 let isWhole = name.count + 2 == argument.count
                 isSecret = isWhole
                 result.append(isWhole ? argument : "--\(name)=***")

@@ -5,14 +5,11 @@ package struct ServeConfiguration: Sendable {
     let table: FlagTable
     /// By flag name; a flag that is absent has its default.
     var values: [String: FlagValue]
-    /// Names of the flags that somebody gave.
-    let given: Set<String>
     package let environment: EnvironmentSettings
 
-    init(table: FlagTable, values: [String: FlagValue], given: Set<String>, environment: EnvironmentSettings) {
+    init(table: FlagTable, values: [String: FlagValue], environment: EnvironmentSettings) {
         self.table = table
         self.values = values
-        self.given = given
         self.environment = environment
     }
 
@@ -21,9 +18,6 @@ package struct ServeConfiguration: Sendable {
         guard let flag = table.flag(named: name) else { preconditionFailure("there is no flag --\(name)") }
         return values[flag.name] ?? flag.defaultValue
     }
-
-    /// Whether anybody gave a value, by whatever way.
-    package func isGiven(_ name: String) -> Bool { given.contains(name) }
 
     mutating func set(_ name: String, _ value: FlagValue) {
         precondition(table.flag(named: name) != nil, "there is no flag --\(name)")
@@ -44,31 +38,21 @@ package struct ServeConfiguration: Sendable {
 extension ServeConfiguration {
     package var json: JSONValue {
         let members = values.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }
-        return [
-            ("values", .object(JSONObject(members))),
-            ("given", .array(given.sorted().map(JSONValue.string))),
-            ("environment", environment.json),
-        ].reduce(into: JSONValue.object(JSONObject())) { result, member in
-            guard case .object(var object) = result else { return }
-            object.updateValue(member.1, forKey: member.0)
-            result = .object(object)
-        }
+        return ["values": .object(JSONObject(members)), "environment": environment.json]
     }
 
     /// Reads what `json` wrote; throws when it was not written by this version.
     package init(json: JSONValue, table: FlagTable = .standard) throws(ConfigurationError) {
-        guard let members = json["values"]?.objectValue, let given = json["given"]?.arrayValue,
-            let environment = json["environment"]
-        else { throw ConfigurationError("the resolved configuration is incomplete") }
+        guard let members = json["values"]?.objectValue, let environment = json["environment"] else {
+            throw ConfigurationError("the resolved configuration is incomplete")
+        }
         var values: [String: FlagValue] = [:]
         for member in members {
             guard let flag = table.flag(named: member.key), let value = FlagValue(json: member.value, kind: flag.kind)
             else { throw ConfigurationError("the resolved configuration has a bad value for \(member.key)") }
             values[flag.name] = value
         }
-        self.init(
-            table: table, values: values, given: Set(given.compactMap(\.stringValue)),
-            environment: try EnvironmentSettings(json: environment))
+        self.init(table: table, values: values, environment: try EnvironmentSettings(json: environment))
     }
 }
 

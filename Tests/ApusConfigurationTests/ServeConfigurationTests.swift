@@ -81,13 +81,12 @@ struct ServeConfigurationTests {
         #expect(copy.apiKey == "geheim")
         #expect(copy.environment == original.environment)
         #expect(copy.preferredSampling == ["top_k": 3])
-        #expect(copy.isGiven("model-path") && !copy.isGiven("port"))
         for flag in FlagTable.standard.flags { #expect(copy[flag.name] == original[flag.name]) }
     }
 
     @Test(arguments: [
-        "{}", "{\"values\":{\"nonsense\":1},\"given\":[],\"environment\":{}}",
-        "{\"values\":{\"port\":\"x\"},\"given\":[],\"environment\":{}}",
+        "{}", "{\"values\":{\"nonsense\":1},\"environment\":{}}",
+        "{\"values\":{\"port\":\"x\"},\"environment\":{}}",
     ])
     func `another version's value is refused`(text: String) throws {
         let json = try JSONValue(parsing: text)
@@ -103,6 +102,16 @@ struct ServeConfigurationTests {
         #expect(fields["schedule_policy"] == "fcfs")
         #expect(fields.count == FlagTable.standard.flags.count - 1)
         #expect(!JSONValue.object(fields).description.contains("geheim"))
+    }
+
+    @Test(arguments: [
+        (["--api-key", "geheim", "--port", "1"], ["--api-key", "***", "--port", "1"]),
+        (["--api-key=geheim"], ["--api-key=***"]),
+        (["--admin_api", "geheim", "--is", "geheim"], ["--admin_api", "***", "--is", "geheim"]),
+        (["--api-key"], ["--api-key"]),
+    ])
+    func `command lines are shown without keys`(arguments: [String], shown: [String]) {
+        #expect(LaunchCommand.redacted(arguments) == shown)
     }
 
     @Test

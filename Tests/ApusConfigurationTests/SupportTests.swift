@@ -53,7 +53,6 @@ struct SupportTests {
             guard flag.name != "config" else { return }
             let (configuration, warnings) = try loadWithWarnings(arguments)
             #expect(warnings.isEmpty)
-            #expect(configuration.isGiven(flag.name))
             #expect(configuration[flag.name] != flag.defaultValue)
         case .noEffect(let why):
             let (_, warnings) = try loadWithWarnings(arguments)

@@ -79,9 +79,15 @@ package final class ModelRunner: ModelWorker {
         let trash = WeightTrash(decoders.removeValue(forKey: generation))
         precondition(!trash.isEmpty, "weights \(generation) are not there")
         session.decoder = decoders.max { $0.key < $1.key }?.value
-        // Gigabytes take the system a while, which no stream should have to wait.
         dropping?.join()
-        dropping = NamedThread("apus-drop") { trash.empty() }
+        dropping = nil
+        if decoders.isEmpty {
+            // Nobody runs, and whoever comes next wants the memory.
+            trash.empty()
+        } else {
+            // Gigabytes take the system a while, which no stream should have to wait.
+            dropping = NamedThread("apus-drop") { trash.empty() }
+        }
     }
 
     package func discardCache() { pool.discard() }

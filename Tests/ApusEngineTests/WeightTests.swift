@@ -170,6 +170,19 @@ import Testing
         #expect(runner.readWeights(0, "nosuch", rowCount: 1) == nil)
     }
 
+    @Test func theLastWeightsAreGoneWhenTheyAreDropped() throws {
+        let harness = try RunnerHarness("qwen2")
+        let before = try generate(harness)
+        let library = try library(harness)
+        weak var decoder = harness.runner.decoder(0)
+        #expect(decoder != nil)
+        harness.runner.drop(generation: 0)
+        #expect(decoder == nil)
+        harness.runner.adopt(try load(library, nil), as: 0)
+        let after = try generate(harness)
+        #expect(after.ids == before.ids && after.logprobs == before.logprobs)
+    }
+
     @Test func aDiscardedCacheIsComputedAgain() throws {
         let harness = try RunnerHarness("qwen2", slots: 200_000)
         let before = try generate(harness)

@@ -118,17 +118,18 @@ extension GenerateAnswer {
             "finish_reason": finish?.json(neverRan: last.neverRan) ?? .null,
         ]
         if last.neverRan {
-            meta["weight_version"] = .string(setting.weightVersion)
+            let weights = WeightVersions(Usage(promptTokens: 0), fallback: setting.weightVersion)
+            meta["weight_version"] = weights.last
             meta["e2e_latency"] = .double(now - setting.receivedAt)
-            meta["weight_versions"] = [span(setting.weightVersion, 0, 0)]
+            meta["weight_versions"] = weights.json
             meta["completion_tokens"] = 0
             meta["response_sent_to_client_ts"] = .double(now)
             return meta
         }
         let usage = last.usage
-        let weights = weights(of: usage)
+        let weights = WeightVersions(usage, fallback: setting.weightVersion)
         meta["prompt_tokens"] = JSONValue(usage.promptTokens)
-        meta["weight_version"] = .string(weights.last?.version ?? setting.weightVersion)
+        meta["weight_version"] = weights.last
         meta["num_retractions"] = JSONValue(usage.retractions)
         // The older name, for clients that wait for the whole answer; streams never had it.
         if !setting.isStream { meta["total_retractions"] = JSONValue(usage.retractions) }
@@ -137,7 +138,7 @@ extension GenerateAnswer {
         meta["reasoning_tokens"] = 0
         meta["completion_tokens"] = JSONValue(usage.completionTokens)
         meta["cached_tokens"] = JSONValue(usage.cachedTokens)
-        if finish != nil { meta["weight_versions"] = versions(weights, until: usage.completionTokens) }
+        if finish != nil { meta["weight_versions"] = weights.json }
         meta["cached_tokens_details"] =
             usage.cachedTokens > 0 ? ["device": JSONValue(usage.cachedTokens), "host": 0] : .null
         meta["dp_rank"] = .null
@@ -147,21 +148,6 @@ extension GenerateAnswer {
         }
         if !hasSentChunk { meta["response_sent_to_client_ts"] = .double(now) }
         return meta
-    }
-
-    /// Whose weights made the tokens that the client gets: a stop string may have cut the last ones off.
-    private func weights(of usage: Usage) -> [WeightSpan] {
-        let spans = usage.weights.filter { $0.start == 0 || $0.start < usage.completionTokens }
-        return spans.isEmpty ? [WeightSpan(version: setting.weightVersion, start: 0)] : spans
-    }
-
-    private func versions(_ spans: [WeightSpan], until end: Int) -> JSONValue {
-        let ends = spans.dropFirst().map(\.start) + [end]
-        return .array(zip(spans, ends).map { span($0.version, $0.start, $1) })
-    }
-
-    private func span(_ version: String, _ start: Int, _ end: Int) -> JSONValue {
-        ["version": .string(version), "start": JSONValue(start), "end": JSONValue(end)]
     }
 
     private func appendLogprobs(_ request: LogprobRequest, to meta: inout JSONObject) {

@@ -199,7 +199,7 @@ struct ChatAnswer: OpenAIAnswer {
             "chat.completion",
             [
                 "choices": .array(choices), "usage": usage.json,
-                "metadata": head.metadata(completionTokens: usage.samples.first?.completionTokens ?? 0),
+                "metadata": head.metadata(usage),
             ])
     }
 }

@@ -129,12 +129,10 @@ struct AnswerHead {
     }
 
     /// The weights that made the answer: those of its first sample.
-    func metadata(completionTokens: Int) -> JSONValue {
-        let version = JSONValue.string(run.scheduler.weightVersion)
-        return [
-            "weight_version": version,
-            "weight_versions": [["version": version, "start": 0, "end": JSONValue(completionTokens)]],
-        ]
+    func metadata(_ usage: OpenAIUsage) -> JSONValue {
+        let weights = WeightVersions(
+            usage.samples.first ?? Usage(promptTokens: 0), fallback: run.scheduler.weightVersion)
+        return ["weight_version": weights.last, "weight_versions": weights.json]
     }
 }
 
@@ -220,7 +218,7 @@ struct CompletionAnswer: OpenAIAnswer {
             "text_completion",
             [
                 "choices": .array(choices), "usage": usage.json,
-                "metadata": head.metadata(completionTokens: usage.samples.first?.completionTokens ?? 0),
+                "metadata": head.metadata(usage),
             ])
     }
 }

@@ -54,10 +54,12 @@ struct PauseRoutes: Sendable {
         _ request: FrontRequest, _ call: (MemoryParts) -> ControlCall
     ) async throws(FrontError) -> Response {
         let body = try await service.optionalObject(request)
-        let tags = body.given("tags")
-        let names = tags?.arrayValue?.compactMap(\.stringValue)
-        guard tags == nil || names?.count == tags?.arrayValue?.count else {
-            throw .schema("tags: expected an array of strings")
+        var names: [String]?
+        if let tags = body.given("tags") {
+            guard let list = tags.arrayValue, list.allSatisfy({ $0.stringValue != nil }) else {
+                throw .schema("tags: expected an array of strings")
+            }
+            names = list.compactMap(\.stringValue)
         }
         func has(_ tag: String) -> Bool { names?.contains(tag) ?? true }
         let parts = MemoryParts(kvCache: has("kv_cache"), weights: has("weights"))

@@ -107,6 +107,9 @@ final class FakeRing: Sendable {
         if case .readWeights = call { .rows(json: "[0.5]") } else { .done(message: "done") }
     }
 
+    /// Requests for the scheduler that is ready now are no longer answered.
+    func forgetEpoch() { state.withLock { $0.epoch = 0 } }
+
     func setScript(_ script: @escaping Script) { state.withLock { $0.script = script } }
 
     /// Waits until `condition` holds; false if it does not within ten seconds.
@@ -126,6 +129,8 @@ final class FakeRing: Sendable {
         switch message {
         case .generate(let request) where request.isHealthCheck: say(.scheduler(.healthy(rid: request.rid)))
         case .generate(let request) where request.schedulerEpoch == epoch: script(request, self)
+        case .embed(let request) where request.schedulerEpoch == epoch:
+            say(.scheduler(.embeddings([Self.sums(request)])))
         case .flushCache(let call, _): say(.scheduler(.flushed(call: call, outcome: .flushed)))
         case .control(let call, let control):
             guard let reply = state.withLock({ $0.operate })(control) else { return }
@@ -151,6 +156,14 @@ final class FakeRing: Sendable {
             let finish = index == count - 1 ? FinishReason.length(count) : nil
             ring.say(.detokenizer(.deltas([delta(request, index..<index + 1, finish: finish)])))
         }
+    }
+
+    /// The vector of a text: the sum of its ids, how many there are, how many are of the second segment.
+    private static func sums(_ request: EmbedRequest) -> EmbeddingReply {
+        let numbers = [request.inputIDs.reduce(0, +), Int32(request.inputIDs.count), request.tokenTypes.reduce(0, +)]
+        return EmbeddingReply(
+            rid: request.rid, vector: numbers.prefix(request.dimensions ?? 3).map { Float($0) / 8 },
+            promptTokens: request.inputIDs.count)
     }
 
     /// Answers nothing: the test does.

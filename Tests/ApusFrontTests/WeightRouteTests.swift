@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test func aPausedServerLivesAndIsNotReady() async throws {
-        try await withFront { server in
+        try await withFront { server async throws in
             #expect(try await server.get("/ready").status == 200)
             server.ring.becomeReady(epoch: 1, isPaused: true)
             #expect(await server.ring.waits { _ in server.front.service.monitor.ring.ready?.isPaused == true })

@@ -3,6 +3,12 @@ import ApusJSON
 import ApusTestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 extension EndToEnd {
     /// Servers of models that make vectors.
     @Suite
@@ -47,6 +53,33 @@ extension EndToEnd {
             let scores = ranked.arrayValue?.compactMap { $0["score"]?.doubleValue } ?? []
             #expect(scores.count == 3)
             #expect(scores == scores.sorted(by: >))
+        }
+
+        /// Probabilities of labels are those of transformers, whether the beginning comes from the cache or not.
+        @Test(arguments: ["qwen2", "llama-scaled"])
+        func `scores of label tokens`(name: String) throws {
+            let server = try Server.serving(Fixture.model(name), ["--dtype", "float32"])
+            let client = HTTPClient(port: server.port)
+            let labels = [5, 300, 17]
+            for golden in try ModelGolden.all(name) {
+                let prompt = golden.prompt.map { JSONValue($0) }
+                let largest = Double(golden.logits.max() ?? 0)
+                let sum = golden.logits.reduce(0.0) { $0 + exp(Double($1) - largest) }
+                let expected = labels.map { exp(Double(golden.logits[$0]) - largest) / sum }
+                let item = JSONValue.array(Array(prompt.suffix(2)))
+                let body: JSONValue = [
+                    "query": .array(Array(prompt.dropLast(2))), "items": [item, item],
+                    "label_token_ids": .array(labels.map { JSONValue($0) }),
+                ]
+                let first = try client.post("/v1/score", body).json()
+                for row in first["scores"]?.arrayValue ?? [] {
+                    let found = row.arrayValue?.compactMap(\.doubleValue) ?? []
+                    #expect(found.count == 3)
+                    for (a, b) in zip(found, expected) { #expect(abs(log(a) - log(b)) < 1e-4) }
+                }
+                #expect(first["scores"]?.arrayValue?.count == 2)
+                #expect(try client.post("/v1/score", body).json()["scores"] == first["scores"])
+            }
         }
     }
 }

@@ -30,8 +30,8 @@ import Testing
         }
         var updates: [ReplyUpdate] = []
         while let (_, update) = try await box.next() { updates.append(update) }
-        #expect(updates.count == Mailbox.patience)
-        #expect(updates.first?.text == "a")
+        #expect(updates.count <= Mailbox.patience)
+        #expect(updates[0].ids.count > Mailbox.patience)
         #expect(updates.flatMap(\.ids).count == 1_000)
         #expect(updates.map(\.text).joined().utf8.count == 1_000)
         #expect(updates.last?.finish == .length(1_000))

@@ -163,17 +163,18 @@ final class Mailbox: Sendable {
         return .update(index, state.slots[index].pending.removeFirst())
     }
 
-    /// Updates of one sample that wait before further ones are merged into the last of them.
+    /// Updates of one sample that may wait; one more, and all are merged into one, so that the reader catches up.
     static let patience = 32
 
     private static func enqueue(
         _ update: ReplyUpdate, _ index: Int, _ state: inout State
     ) -> CheckedContinuation<Void, Never>? {
-        let count = state.slots[index].pending.count
-        if count >= patience {
-            state.slots[index].pending[count - 1].merge(update)
-        } else {
-            state.slots[index].pending.append(update)
+        state.slots[index].pending.append(update)
+        state.ready.append(index)
+        let pending = state.slots[index].pending
+        if pending.count > patience {
+            state.slots[index].pending = [pending.dropFirst().reduce(into: pending[0]) { $0.merge($1) }]
+            state.ready.removeAll { $0 == index }
             state.ready.append(index)
         }
         return wake(&state)

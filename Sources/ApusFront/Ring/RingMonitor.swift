@@ -13,7 +13,7 @@ final class RingMonitor: Sendable {
     private struct State {
         var ring: RingState
         /// An earlier front's calls must not be taken for ours.
-        var nextCall = UInt64.random(in: 1 ... 1 << 62)
+        var nextCall = UInt64.random(in: 1...1 << 62)
         var signs: [UInt64: Waiter<Bool>] = [:]
         var flushes: [UInt64: Waiter<FlushOutcome>] = [:]
         var reports: [UInt64: Waiter<SchedulerState>] = [:]

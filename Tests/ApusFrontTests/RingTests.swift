@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test func healthNeedsASignOfBoth() async throws {
-        try await withFront(configure: { $0.healthTimeout = 0.3 }) { server in
+        try await withFront(configure: { $0.healthTimeout = 2 }) { server in
             for path in ["/health", "/health_generate", "/ready", "/ping"] {
                 let answer = try await server.get(path)
                 #expect(answer.status == 200)

@@ -137,7 +137,10 @@ let package = Package(
         tests("ApusConfigurationTests", ["ApusConfiguration", "ApusCore", "ApusJSON"]),
         tests(
             "ApusBenchTests",
-            ["apus-bench", "ApusJSON", .product(name: "NIOCore", package: "swift-nio")]),
+            [
+                "apus-bench", "ApusJSON", .product(name: "NIOCore", package: "swift-nio"), nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         tests("EndToEndTests", ["apus", "ApusCore", "ApusJSON"]),
     ],
     swiftLanguageModes: [.v6],

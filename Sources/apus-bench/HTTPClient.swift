@@ -44,7 +44,7 @@ struct HTTPClient: Sendable {
             .connect(host: endpoint.host, port: endpoint.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    return try NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>(
+                    return try NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>(
                         wrappingChannelSynchronously: channel)
                 }
             }
@@ -58,7 +58,7 @@ struct HTTPClient: Sendable {
             }
             for (name, value) in extra { head.headers.add(name: name, value: value) }
             try await outbound.write(.head(head))
-            if !body.isEmpty { try await outbound.write(.body(ByteBuffer(bytes: body))) }
+            if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
             try await outbound.write(.end(nil))
             for try await part in inbound {
                 switch part {

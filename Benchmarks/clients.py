@@ -25,6 +25,12 @@ class Tally:
             self.wrong.append(text[:300])
 
 
+def split_flags(arguments):
+    """Arguments of the script, and those of apus serve behind `--`."""
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:cut], arguments[cut + 1:]
+
+
 def post(port, path, body, timeout):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})

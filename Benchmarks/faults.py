@@ -7,6 +7,7 @@ Every greedy answer is compared with that of an undisturbed server. A request ma
 when the front itself was killed, with a closed connection; it may not hang, and a result may not differ.
 """
 import argparse
+import http.client
 import os
 import random
 import signal
@@ -32,8 +33,8 @@ def client(port, seed, until, expected, tally):
             kind, last = clients.stream(port, body(text), 60)
         except TimeoutError:
             kind, last = "stuck", None
-        except OSError:
-            kind, last = "refused", None
+        except (OSError, http.client.HTTPException):
+            kind, last = "cut or refused", None
         if kind == "finished" and last["text"] != expected[text]:
             kind = "different"
             tally.note_wrong(f"{text}: {last['text']}")
@@ -49,9 +50,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--pause", type=float, default=3, help="mean seconds between kills")
     parser.add_argument("--port", type=int, default=30518)
-    parser.add_argument("flags", nargs="*")
-    options = parser.parse_args()
-    server = subprocess.Popen([options.apus, "serve", "--port", str(options.port), "--log-level", "warning", *options.flags])
+    own, flags = clients.split_flags(sys.argv[1:])
+    options = parser.parse_args(own)
+    server = subprocess.Popen([options.apus, "serve", "--port", str(options.port), "--log-level", "warning", *flags])
     failed = True
     try:
         if not clients.wait_healthy(options.port, 120):

@@ -4,6 +4,7 @@
     Benchmarks/soak.py path/to/apus [--clients 200] [--seconds 300] [-- flags of apus serve]
 """
 import argparse
+import http.client
 import random
 import signal
 import subprocess
@@ -28,7 +29,7 @@ def client(port, seed, until, tally):
             kind, detail = clients.stream(port, body, 120, leaves)
         except TimeoutError:
             kind, detail = "stuck", None
-        except OSError as problem:
+        except (OSError, http.client.HTTPException) as problem:
             kind, detail = "error", str(problem)
         tally.add(kind)
         if kind in ("error", "cut"):
@@ -41,9 +42,9 @@ def main():
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--port", type=int, default=30517)
-    parser.add_argument("flags", nargs="*")
-    options = parser.parse_args()
-    server = subprocess.Popen([options.apus, "serve", "--port", str(options.port), "--log-level", "warning", *options.flags])
+    own, flags = clients.split_flags(sys.argv[1:])
+    options = parser.parse_args(own)
+    server = subprocess.Popen([options.apus, "serve", "--port", str(options.port), "--log-level", "warning", *flags])
     try:
         if not clients.wait_healthy(options.port, 120):
             sys.exit("the server did not become healthy")

@@ -73,6 +73,8 @@ let package = Package(
         target("ApusCheckpoint", ["ApusCore", "ApusJSON"]),
         target("ApusText", ["ApusCore", "ApusJSON", "ApusJinja", "ApusCheckpoint", "CSentencePiece"]),
 
+        target("ApusGrammar", ["ApusCore", "ApusJSON"]),
+
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
@@ -119,6 +121,7 @@ let package = Package(
         tests("ApusCoreTests", ["ApusCore", "ApusJSON"]),
         tests("ApusCheckpointTests", ["ApusCheckpoint", "ApusCore", "ApusJSON"]),
         tests("ApusTextTests", ["ApusText", "ApusCore", "ApusJSON", "ApusCheckpoint"]),
+        tests("ApusGrammarTests", ["ApusGrammar", "ApusCore", "ApusJSON"]),
         tests("CKernelsTests", ["CKernels", "COpenBLAS"]),
         tests("ApusTensorTests", ["ApusTensor", "ApusCore", "CKernels"]),
         tests("ApusModelsTests", ["ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore", "ApusJSON"]),

@@ -95,6 +95,14 @@ const apus_kernels *apus_kernels_named(const char *name) {
     return find(name);
 }
 
+const apus_kernels *apus_kernels_unchecked(const char *name) {
+    pthread_once(&once, build);
+    for (int i = 0; i < TABLES; i++) {
+        if (strcmp(names[i], name) == 0) return tables[i].name ? &tables[i] : NULL;
+    }
+    return NULL;
+}
+
 const char *apus_kernels_refused(void) {
     pthread_once(&once, build);
     return *refused ? refused : NULL;

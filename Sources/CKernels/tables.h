@@ -25,4 +25,7 @@ typedef struct apus_cpu {
 /// Detects once; asks the kernel for permission to use AMX tiles where the processor has them.
 apus_cpu apus_cpu_features(void);
 
+/// A table of this build whether or not the processor can run it, null if there is none of that name.
+const apus_kernels *apus_kernels_unchecked(const char *name);
+
 #endif

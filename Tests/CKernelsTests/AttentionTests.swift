@@ -217,10 +217,10 @@ private struct Scene {
         }
     }
 
-    @Test(.enabled(if: Table.named("amx") != nil)) func tilesAreCloseToEmulatedTiles() throws {
+    @Test(.enabled(if: Table.tiles != nil)) func tilesAreCloseToEmulatedTiles() throws {
         // The exponential is fused with AMX and not in the emulation: near, not equal.
         let hard = Scene(
-            .of(try #require(Table.named("amx")), bfloat16: true), length: 100, dimension: 64, group: 7, seed: 49)
+            .of(try #require(Table.tiles), bfloat16: true), length: 100, dimension: 64, group: 7, seed: 49)
         let soft = Scene(
             .of(try #require(Table.named("amx-soft")), bfloat16: true), length: 100, dimension: 64, group: 7, seed: 49)
         let a = hard.run(0..<100).array, b = soft.run(0..<100).array

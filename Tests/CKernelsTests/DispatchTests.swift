@@ -1,4 +1,5 @@
 import CKernels
+import CTileTrap
 import Testing
 
 @Suite struct DispatchTests {
@@ -32,17 +33,26 @@ import Testing
             names.append(String(cString: name))
             next += 1
         }
-        #expect(Set(Table.all.map(\.name)).isSubset(of: names))
+        #expect(Set(Table.native.map(\.name)).isSubset(of: names))
         #expect(apus_kernels_named("mmx") == nil)
         #expect(apus_kernels_named("") == nil)
-        for table in Table.all { #expect(apus_kernels_named(table.name) == table.kernels) }
+        for table in Table.native { #expect(apus_kernels_named(table.name) == table.kernels) }
     }
 
     /// Emulated tiles are for tests: no machine gets them unasked.
     @Test func theBestTableIsReal() throws {
         let best = try #require(apus_kernels_best())
         #expect(names(of: best) != "amx-soft")
-        #expect(Table.all.contains { $0.kernels == best })
+        #expect(Table.native.contains { $0.kernels == best })
+    }
+
+    /// A trap that nothing falls into would test nothing.
+    @Test(.enabled(if: Table.tiles != nil && Table.named("amx") == nil)) func tileInstructionsAreTrapped() throws {
+        let before = apus_tile_trap_count()
+        let family = Family.of(try #require(Table.tiles), bfloat16: true)
+        _ = Product(family, weights: [Float](repeating: 1, count: 64), outputs: 2, inputs: 32)(
+            [Float](repeating: 1, count: 32), rows: 1)
+        #expect(apus_tile_trap_count() > before)
     }
 
     private func names(of table: UnsafePointer<apus_kernels>) -> String { String(cString: table.pointee.name) }

@@ -1,4 +1,5 @@
 import CKernels
+import CTileTrap
 
 #if canImport(Glibc)
     import Glibc
@@ -18,9 +19,15 @@ struct Table: CustomStringConvertible, @unchecked Sendable {
         apus_kernels_named(name).map(Table.init)
     }
 
-    static let all: [Table] = [
+    /// Those that the processor itself can run.
+    static let native: [Table] = [
         "scalar", "amx-soft", "neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx",
     ].compactMap(named)
+
+    /// AMX: the processor's, else its instructions as they are compiled, carried out by a trap.
+    static let tiles: Table? = named("amx") ?? apus_tile_trap_table().map(Table.init)
+
+    static let all: [Table] = native + (named("amx") == nil ? [tiles].compactMap(\.self) : [])
 
     /// Tables whose functions of vectors use fused multiply-add, hence agree bit for bit.
     static let fused: [Table] = ["neon", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"].compactMap(named)

@@ -20,6 +20,7 @@ extension TensorRuntime {
         precondition(x.columns == weight.inputs && x.rows == y.rows)
         precondition(y.columns == (epilogue == .siluMultiply ? weight.outputs / 2 : weight.outputs))
         precondition((epilogue == .siluMultiply) == (weight.arrangement == .paired))
+        precondition(weight.hasNumbers)
         guard x.rows > 0 else { return }
         let family = family(of: weight.format)
         pack(x, family, weight.format)

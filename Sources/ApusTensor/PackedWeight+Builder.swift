@@ -66,9 +66,7 @@ extension PackedWeight {
             precondition(arrangement == .sequential || sources.count == 2 && sources[0].outputs == sources[1].outputs)
             let outputs = sources.reduce(0) { $0 + $1.outputs }
             let width = Int(APUS_PANEL)
-            let panels =
-                arrangement == .sequential
-                ? (outputs + width - 1) / width : (outputs / 2 + width - 1) / width * 2
+            let panels = arrangement.panels(outputs: outputs)
             let panelBytes = format.padded(inputs) * width * format.byteCount
             let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
             let bias = try packedBias(panels: panels, runtime)

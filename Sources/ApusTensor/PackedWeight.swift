@@ -12,6 +12,12 @@ package final class PackedWeight: @unchecked Sendable {
         /// Two tensors of equal size, 16 outputs of the one and 16 of the other in turn: gate and up, whose product
         /// `linear` can finish as silu(gate) * up.
         case paired
+
+        /// Panels of 16 columns.
+        func panels(outputs: Int) -> Int {
+            let width = Int(APUS_PANEL)
+            return self == .sequential ? (outputs + width - 1) / width : (outputs / 2 + width - 1) / width * 2
+        }
     }
 
     /// What the numbers are packed as.
@@ -47,6 +53,7 @@ package final class PackedWeight: @unchecked Sendable {
     package let format: Format
     package let arrangement: Arrangement
 
+    /// Empty in a weight that is only a shape.
     let buffer: AlignedBuffer
     /// One value per packed column, or nil.
     let bias: AlignedBuffer?
@@ -71,10 +78,19 @@ package final class PackedWeight: @unchecked Sendable {
         self.sums = sums
     }
 
-    /// Bytes that stay resident.
-    package var byteCount: Int {
-        [bias, scales, sums].reduce(buffer.byteCount) { $0 + ($1?.byteCount ?? 0) }
+    /// A weight without numbers, for whoever only wants to know what a model would consist of: it cannot be multiplied.
+    package convenience init(outputs: Int, inputs: Int, format: Format, arrangement: Arrangement) {
+        self.init(
+            outputs: outputs, inputs: inputs, format: format, arrangement: arrangement,
+            panels: arrangement.panels(outputs: outputs), buffer: AlignedBuffer(), bias: nil, scales: nil, sums: nil)
     }
 
+    /// Bytes that stay resident, or would if the weight had numbers (without biases, a few kilobytes).
+    package var byteCount: Int {
+        let columns = panels * Int(APUS_PANEL)
+        return columns * paddedInputs * format.byteCount + (format == .int8 ? columns * 8 : 0)
+    }
+
+    var hasNumbers: Bool { buffer.byteCount > 0 }
     var paddedInputs: Int { format.padded(inputs) }
 }

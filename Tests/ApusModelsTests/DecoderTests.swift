@@ -85,25 +85,25 @@ struct DecoderTests {
                 + "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM")
     }
 
+    /// Before any number is read.
     @Test func namesTheTensorThatDoesNotFit() throws {
         let directory = ModelFixtures.directory("qwen2")
-        let runtime = try TensorRuntime(threads: 1)
         let path = "\(directory)/model.safetensors"
         #expect(
             throws: CheckpointError.wrongShape(
                 path: path, tensor: "model.layers.0.mlp.gate_proj.weight", found: [80, 56], expected: [81, 56])
         ) {
-            _ = try ModelLoader(directory: directory, overrides: ["intermediate_size": 81]).load(runtime)
+            _ = try ModelLoader(directory: directory, overrides: ["intermediate_size": 81])
         }
         #expect(
             throws: CheckpointError.missingTensor(
                 directory: directory, tensor: "model.layers.2.mlp.gate_proj.weight")
         ) {
             let overrides: JSONObject = ["num_hidden_layers": 3, "layer_types": .null]
-            _ = try ModelLoader(directory: directory, overrides: overrides).load(runtime)
+            _ = try ModelLoader(directory: directory, overrides: overrides)
         }
         #expect(throws: CheckpointError.missingTensor(directory: directory, tensor: "lm_head.weight")) {
-            _ = try ModelLoader(directory: directory, overrides: ["tie_word_embeddings": false]).load(runtime)
+            _ = try ModelLoader(directory: directory, overrides: ["tie_word_embeddings": false])
         }
     }
 

@@ -55,6 +55,12 @@ package struct EmbeddingLoader {
         }
         modules = try SentenceModules(directory: directory)
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
+        if let checkpoint {
+            _ = try model(
+                WeightLoader(
+                    source: CheckpointWeights(checkpoint: checkpoint), element: self.elementType,
+                    runtime: try TensorRuntime(threads: 1), purpose: .survey))
+        }
     }
 
     /// Reads and packs the weights.
@@ -65,7 +71,11 @@ package struct EmbeddingLoader {
     ) throws -> EmbeddingModel {
         let source: any WeightSource =
             checkpoint.map { CheckpointWeights(checkpoint: $0) } ?? RandomWeights(runtime: runtime)
-        let loader = WeightLoader(source: source, element: elementType, runtime: runtime, progress: progress)
+        return try model(
+            WeightLoader(source: source, element: elementType, runtime: runtime, progress: progress))
+    }
+
+    private func model(_ loader: WeightLoader) throws -> EmbeddingModel {
         let root = WeightScope(loader: loader, path: "")
         if let encoder {
             let scope = root.scope(bodyPath(of: ["", "bert", "roberta"], holding: "embeddings.word_embeddings.weight"))

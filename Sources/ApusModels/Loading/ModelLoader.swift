@@ -18,7 +18,8 @@ package struct ModelLoader {
     package let elementType: ElementType
     private let checkpoint: Checkpoint?
 
-    /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once.
+    /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once, tensors
+    /// that are missing or have another shape included.
     ///
     /// - Parameters:
     ///   - elementType: `bfloat16` or `float32`; nil: `bfloat16`, in which most checkpoints are, and in which others take
@@ -35,6 +36,12 @@ package struct ModelLoader {
         try ModelRegistry.check(configuration)
         self.elementType = elementType ?? .bfloat16
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
+        if let checkpoint {
+            let survey = WeightLoader(
+                source: CheckpointWeights(checkpoint: checkpoint), element: self.elementType,
+                runtime: try TensorRuntime(threads: 1), purpose: .survey)
+            _ = try Decoder(WeightScope(loader: survey, path: ""), configuration)
+        }
     }
 
     /// Reads and packs the weights.
@@ -58,16 +65,11 @@ package struct ModelLoader {
         return decoder
     }
 
-    /// Holds the folder against a model in service, without reading weights: each tensor that the model took must be
-    /// there in the same shape, in a number format that is read.
-    ///
-    /// - Throws: `ModelError.otherModel`, `CheckpointError`.
-    package func check(against model: ModelShape) throws {
+    /// Holds the configuration against that of a model in service; the tensors have been held against the former.
+    package func check(against model: ModelShape) throws(ModelError) {
         if let difference = model.configuration.difference(from: configuration) {
-            throw ModelError.otherModel(reason: difference)
+            throw .otherModel(reason: difference)
         }
-        guard let checkpoint else { return }
-        for (name, shape) in model.tensors { _ = try checkpoint.tensor(name, shape: shape) }
     }
 
     /// Bytes of the largest tensor, which stands in memory beside its packed form while it is copied.

@@ -19,11 +19,6 @@ package final class WeightCatalog: @unchecked Sendable {
     func note(_ name: String, shape: [Int]) { shapes[name] = shape }
     func note(_ name: String, at place: Place) { places[name] = place }
 
-    /// By name; all that another checkpoint must have to take this one's place.
-    package var tensors: [(name: String, shape: [Int])] {
-        shapes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
-
     /// The first rows of a matrix, or one row with the first numbers of a vector; nil: no such tensor is kept whole.
     ///
     /// - Returns: `shape` of the tensor, and `rows` of at most `count` rows or numbers.

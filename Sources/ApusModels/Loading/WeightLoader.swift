@@ -3,28 +3,38 @@ import ApusTensor
 
 /// Takes tensors from their source into the form in which they stay, and gives the source's memory back as it goes.
 final class WeightLoader {
+    enum Purpose {
+        /// Numbers are read and packed.
+        case load
+        /// Every tensor is looked up, none is read: the model that comes of it is empty, and what it asked for is known
+        /// to be there. A bad checkpoint of any size fails at once.
+        case survey
+    }
+
     let runtime: TensorRuntime
     /// What weights are packed as and computed in: `bfloat16` or `float32`.
     let element: ElementType
     let catalog = WeightCatalog()
+    private let purpose: Purpose
     private let source: any WeightSource
     private let progress: ((_ done: Int, _ total: Int) -> Void)?
     private var done = 0
 
     /// - Parameter progress: Called after each tensor with bytes read and bytes in all (0: unknown).
     init(
-        source: any WeightSource, element: ElementType, runtime: TensorRuntime,
-        progress: ((_ done: Int, _ total: Int) -> Void)?
+        source: any WeightSource, element: ElementType, runtime: TensorRuntime, purpose: Purpose = .load,
+        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) {
         precondition(element != .float16)
         self.source = source
         self.element = element
         self.runtime = runtime
+        self.purpose = purpose
         self.progress = progress
     }
 
     func vector(_ name: String, count: Int) throws -> AlignedBuffer {
-        let tensor = try take(name, shape: [count])
+        guard let tensor = try take(name, shape: [count]) else { return AlignedBuffer() }
         let buffer = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
         withExtendedLifetime(tensor.owner) {
             runtime.convert(tensor.base, from: tensor.element, to: buffer.base, as: .float32, count: count)
@@ -42,10 +52,11 @@ final class WeightLoader {
         var tensors: [WeightTensor] = []
         for (name, outputs) in projections {
             let weight = try take("\(name).weight", shape: [outputs, inputs])
+            let vector = bias ? try take("\(name).bias", shape: [outputs]) : nil
+            guard let weight else { continue }
             tensors.append(weight)
             var biasSource: PackedWeight.Source?
-            if bias {
-                let vector = try take("\(name).bias", shape: [outputs])
+            if let vector {
                 tensors.append(vector)
                 biasSource = PackedWeight.Source(
                     base: vector.base, element: vector.element, outputs: outputs, rowStride: 1)
@@ -53,6 +64,11 @@ final class WeightLoader {
             builder.append(
                 PackedWeight.Source(base: weight.base, element: weight.element, outputs: outputs, rowStride: inputs),
                 bias: biasSource)
+        }
+        guard purpose == .load else {
+            return PackedWeight(
+                outputs: projections.reduce(0) { $0 + $1.outputs }, inputs: inputs, format: .init(element),
+                arrangement: arrangement)
         }
         let packed = try withExtendedLifetime(tensors) {
             try builder.build(runtime) { outputs in
@@ -72,7 +88,7 @@ final class WeightLoader {
 
     /// A table whose rows are looked up, not multiplied: as the source has it, but never wider than `element`.
     func table(_ name: String, rows: Int, columns: Int) throws -> (buffer: AlignedBuffer, element: ElementType) {
-        let tensor = try take("\(name).weight", shape: [rows, columns])
+        guard let tensor = try take("\(name).weight", shape: [rows, columns]) else { return (AlignedBuffer(), element) }
         let kept = tensor.element == .float32 ? element : tensor.element
         let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
         // Blocks keep every thread busy; a slice of blocks is what the source has in memory at a time.
@@ -96,10 +112,17 @@ final class WeightLoader {
         return (buffer, kept)
     }
 
-    private func take(_ name: String, shape: [Int]) throws -> WeightTensor {
-        let tensor = try source.tensor(name, shape: shape)
-        catalog.note(name, shape: shape)
-        return tensor
+    /// nil: the tensor is there, and this is a survey.
+    private func take(_ name: String, shape: [Int]) throws -> WeightTensor? {
+        switch purpose {
+        case .survey:
+            try source.check(name, shape: shape)
+            return nil
+        case .load:
+            let tensor = try source.tensor(name, shape: shape)
+            catalog.note(name, shape: shape)
+            return tensor
+        }
     }
 
     private func finished(_ tensor: WeightTensor) {

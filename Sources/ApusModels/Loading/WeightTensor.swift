@@ -19,6 +19,10 @@ struct WeightTensor {
 
 /// Where tensors come from, by their names in a checkpoint.
 protocol WeightSource {
+    /// Reads nothing.
+    ///
+    /// - Throws: `CheckpointError` when the tensor is missing, has another shape or a format that is not read.
+    func check(_ name: String, shape: [Int]) throws
     /// - Throws: `CheckpointError` when the tensor is missing or has another shape.
     func tensor(_ name: String, shape: [Int]) throws -> WeightTensor
     /// Bytes of all tensors, 0 when not known before.
@@ -28,6 +32,8 @@ protocol WeightSource {
 /// The tensors of a checkpoint, read where they are mapped.
 struct CheckpointWeights: WeightSource {
     let checkpoint: Checkpoint
+
+    func check(_ name: String, shape: [Int]) throws { _ = try checkpoint.tensor(name, shape: shape) }
 
     func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
         let source = try checkpoint.tensor(name, shape: shape)
@@ -44,6 +50,8 @@ struct CheckpointWeights: WeightSource {
 struct CopiedWeights: WeightSource {
     let checkpoint: Checkpoint
 
+    func check(_ name: String, shape: [Int]) throws { _ = try checkpoint.tensor(name, shape: shape) }
+
     func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
         let source = try checkpoint.tensor(name, shape: shape)
         let numbers = try AlignedBuffer(byteCount: source.range.count)
@@ -59,6 +67,8 @@ struct CopiedWeights: WeightSource {
 /// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.
 struct RandomWeights: WeightSource {
     let runtime: TensorRuntime
+
+    func check(_ name: String, shape: [Int]) {}
 
     func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
         let count = shape.reduce(1, *)

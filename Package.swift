@@ -151,3 +151,12 @@ let package = Package(
     cLanguageStandard: .c17,
     cxxLanguageStandard: .cxx17
 )
+
+// `Tests/fuzz` sets this: libFuzzer brings the main function, so that a plain build could not link the target.
+if Context.environment["APUS_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "apus-fuzz",
+            dependencies: ["ApusCheckpoint", "ApusJSON", "ApusJinja", "ApusText", "ApusWire"], path: "Tests/Fuzz",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -11,7 +11,7 @@
 /// `Double` 8; an optional is 1 byte (0 or 1) and then the value if any; text and arrays are a 4-byte count and then
 /// the UTF-8 bytes or elements; an enum is 1 byte and then the fields of its case.
 package enum WireFormat {
-    static let magic: UInt32 = 0x5355_5041  // "APUS" read as a little-endian number
+    package static let magic: UInt32 = 0x5355_5041  // "APUS" read as a little-endian number
 
     /// Raised whenever the bytes of any message change: all roles of one server run the same version.
     package static let version: UInt16 = 2

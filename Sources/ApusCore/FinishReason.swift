@@ -10,6 +10,8 @@ package enum FinishReason: Sendable, Hashable {
     case notANumber
     /// `max_new_tokens` were generated; carries the effective limit.
     case length(Int)
+    /// The grammar allows nothing more behind this token, which is part of the text.
+    case grammarEnd(Int32)
     /// Ended early by a client, an operator or an error; a status of 400 or more is an error for the client.
     case abort(message: String, status: Int?, kind: String?)
 

@@ -35,6 +35,11 @@ package struct SamplingParameters: Sendable, Hashable {
     /// Keep the matched stop string or token in the text.
     package var noStopTrim = false
 
+    /// What the output must obey; nil: nothing.
+    package var grammar: GrammarSource?
+    /// The grammar binds only what follows the first of these tokens in the output (the end of thinking); nil: all of it.
+    package var grammarFollows: Int32?
+
     package init() {}
 
     /// One candidate is left whatever the temperature.

@@ -5,7 +5,7 @@ extension FinishReason {
     /// As clients see it. `neverRan`: the request ended in the queue, and its object has only the keys with a value.
     func json(neverRan: Bool) -> JSONValue {
         switch self {
-        case .stopToken(let id): ["type": "stop", "matched": JSONValue(id)]
+        case .stopToken(let id), .grammarEnd(let id): ["type": "stop", "matched": JSONValue(id)]
         case .stopString(let text), .stopRegex(let text): ["type": "stop", "matched": .string(text)]
         case .notANumber: ["type": "stop", "matched": "NaN happened"]
         case .length(let limit): ["type": "length", "length": JSONValue(limit)]

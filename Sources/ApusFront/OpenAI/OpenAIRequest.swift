@@ -60,7 +60,7 @@ extension FinishReason {
     /// OpenAI's name of an ending, and what matched.
     var openAI: (name: JSONValue, matched: JSONValue) {
         switch self {
-        case .stopToken(let id): ("stop", JSONValue(id))
+        case .stopToken(let id), .grammarEnd(let id): ("stop", JSONValue(id))
         case .stopString(let text), .stopRegex(let text): ("stop", .string(text))
         case .notANumber: ("stop", "NaN happened")
         case .length: ("length", nil)

@@ -8,6 +8,7 @@ extension FinishReason: WireValue {
         case notANumber = 4
         case length = 5
         case abort = 6
+        case grammarEnd = 7
     }
 
     package func write(to writer: inout WireWriter) {
@@ -26,6 +27,9 @@ extension FinishReason: WireValue {
         case .length(let limit):
             writer.append(tag: Tag.length)
             writer.append(limit)
+        case .grammarEnd(let token):
+            writer.append(tag: Tag.grammarEnd)
+            writer.append(token)
         case .abort(let message, let status, let kind):
             writer.append(tag: Tag.abort)
             writer.append(message)
@@ -41,6 +45,7 @@ extension FinishReason: WireValue {
         case .stopRegex: self = .stopRegex(try reader.value())
         case .notANumber: self = .notANumber
         case .length: self = .length(try reader.value())
+        case .grammarEnd: self = .grammarEnd(try reader.value())
         case .abort:
             self = .abort(message: try reader.value(), status: try reader.value(), kind: try reader.value())
         }
@@ -67,6 +72,8 @@ extension SamplingParameters: WireValue {
         writer.append(skipSpecialTokens)
         writer.append(spacesBetweenSpecialTokens)
         writer.append(noStopTrim)
+        writer.append(grammar)
+        writer.append(grammarFollows)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
@@ -89,6 +96,49 @@ extension SamplingParameters: WireValue {
         skipSpecialTokens = try reader.value()
         spacesBetweenSpecialTokens = try reader.value()
         noStopTrim = try reader.value()
+        grammar = try reader.value()
+        grammarFollows = try reader.value()
+    }
+}
+
+extension GrammarSource: WireValue {
+    package func write(to writer: inout WireWriter) {
+        writer.append(tag: kind)
+        writer.append(text)
+        writer.append(whitespace)
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        self.init(try reader.tag(GrammarKind.self), try reader.value(), whitespace: try reader.value())
+    }
+}
+
+extension JSONWhitespace: WireValue {
+    private enum Tag: UInt8 {
+        case none = 1
+        case upTo = 2
+        case pattern = 3
+    }
+
+    package func write(to writer: inout WireWriter) {
+        switch self {
+        case .none:
+            writer.append(tag: Tag.none)
+        case .upTo(let count):
+            writer.append(tag: Tag.upTo)
+            writer.append(count)
+        case .pattern(let pattern):
+            writer.append(tag: Tag.pattern)
+            writer.append(pattern)
+        }
+    }
+
+    package init(from reader: inout WireReader) throws(FrameError) {
+        switch try reader.tag(Tag.self) {
+        case .none: self = .none
+        case .upTo: self = .upTo(try reader.value())
+        case .pattern: self = .pattern(try reader.value())
+        }
     }
 }
 

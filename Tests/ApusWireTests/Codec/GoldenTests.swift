@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0200"
+    private static let header = "41505553 0300"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -72,6 +72,8 @@ import Testing
         sampling.skipSpecialTokens = false
         sampling.spacesBetweenSpecialTokens = true
         sampling.noStopTrim = false
+        sampling.grammar = GrammarSource(.regex, "a", whitespace: .upTo(2))
+        sampling.grammarFollows = 4
         let request = GenerateRequest(
             rid: "r", schedulerEpoch: 9, inputIDs: [1, -1], sampling: sampling, stream: true, streamInterval: 8,
             logprobs: LogprobRequest(promptStart: 0, topCount: 5, tokenIDs: [6]), cacheNamespace: "n",
@@ -79,11 +81,12 @@ import Testing
         try check(
             FrontToScheduler.generate(request), "01 02",
             "01000000 72", "0900000000000000", "02000000 01000000 ffffffff",
-            // sampling: lengths and temperatures, penalties, biases by rising token, seed, stops, switches
+            // sampling: lengths and temperatures, penalties, biases by rising token, seed, stops, switches, grammar
             "00", "0100000000000000", "0000003f", "0000803f", "01 2800000000000000", "00000000",
             "000080bf", "00000040", "0000803f",
             "02000000 03000000 000000c0 07000000 0000803f", "01 ffffffffffffffff",
             "01000000 01000000 58", "01000000 02010000", "00000000", "01", "00", "01", "00",
+            "01 02 01000000 61 02 0200000000000000", "01 04000000",
             "01", "0800000000000000",
             "01 01 0000000000000000 0500000000000000 01000000 06000000", "01000000 6e", "01")
     }
@@ -185,7 +188,7 @@ import Testing
     @Test func everyFinishReason() throws {
         let reasons: [(FinishReason, String)] = [
             (.stopToken(1), "01 01000000"), (.stopString("s"), "02 01000000 73"), (.stopRegex("x"), "03 01000000 78"),
-            (.notANumber, "04"), (.length(1), "05 0100000000000000"),
+            (.notANumber, "04"), (.grammarEnd(2), "07 02000000"), (.length(1), "05 0100000000000000"),
             (.abort(message: "", status: nil, kind: "k"), "06 00000000 00 01 01000000 6b"),
         ]
         for (reason, hex) in reasons {

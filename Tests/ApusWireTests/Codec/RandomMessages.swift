@@ -145,7 +145,20 @@ struct RandomMessages {
         sampling.skipSpecialTokens = chance()
         sampling.spacesBetweenSpecialTokens = chance()
         sampling.noStopTrim = chance()
+        sampling.grammar = maybe { $0.grammar() }
+        sampling.grammarFollows = maybe { $0.int32() }
         return sampling
+    }
+
+    private mutating func grammar() -> GrammarSource {
+        let whitespace: JSONWhitespace =
+            switch pick(3) {
+            case 0: .none
+            case 1: .upTo(int())
+            default: .pattern(text())
+            }
+        return GrammarSource(
+            GrammarKind.allCases[pick(GrammarKind.allCases.count)], text(), whitespace: whitespace)
     }
 
     private mutating func opening() -> StreamOpening {
@@ -165,7 +178,8 @@ struct RandomMessages {
     }
 
     mutating func finish() -> FinishReason {
-        switch pick(6) {
+        switch pick(7) {
+        case 6: .grammarEnd(int32())
         case 0: .stopToken(int32())
         case 1: .stopString(text())
         case 2: .stopRegex(text())

@@ -15,7 +15,8 @@ extension TensorRuntime {
     /// y[rows, outputs] = x[rows, inputs] times the transposed weight, plus the weight's bias.
     ///
     /// A row of y depends on the same row of x alone, bit for bit. With a bfloat16 weight, x is rounded to bfloat16 and
-    /// sums are float32; with an int8 weight, x is quantised row by row and sums are exact.
+    /// sums are float32; with an int8 weight, x is quantised row by row and sums are exact; with an int4 weight, the same
+    /// group by group.
     package func linear(_ x: Matrix, _ weight: PackedWeight, into y: Matrix, epilogue: Epilogue = .store) {
         precondition(x.columns == weight.inputs && x.rows == y.rows)
         precondition(y.columns == (epilogue == .siluMultiply ? weight.outputs / 2 : weight.outputs))
@@ -68,12 +69,7 @@ extension TensorRuntime {
         split(ids.count, grain: 8) { range in
             for row in range {
                 precondition(ids[row] >= 0 && Int(ids[row]) < weight.outputs)
-                let id = Int(ids[row]), out = y.base + row * y.stride
-                switch weight.format {
-                case .float32: apus_unpack_row(weight.buffer.base, APUS_FLOAT32, weight.inputs, id, out)
-                case .bfloat16: apus_unpack_row(weight.buffer.base, APUS_BFLOAT16, weight.inputs, id, out)
-                case .int8: apus_unpack_row_int8(weight.buffer.base, weight.scales?.floats, weight.inputs, id, out)
-                }
+                weight.unpack(column: Int(ids[row]), into: y.base + row * y.stride)
             }
         }
     }
@@ -95,7 +91,7 @@ extension TensorRuntime {
 
     /// Brings activations into the family's order, in `activations`.
     private func pack(_ x: Matrix, _ family: apus_family, _ format: PackedWeight.Format) {
-        activations.reserve(byteCount: x.rows * format.padded(x.columns) * family.lhs_bytes)
+        activations.reserve(byteCount: x.rows * format.padded(x.columns) / family.inner_block * family.lhs_block_bytes)
         rowScales.reserve(byteCount: x.rows * MemoryLayout<Float>.stride)
         var job = apus_lhs()
         job.source = UnsafePointer(x.base)

@@ -2,30 +2,6 @@ package import ApusCore
 import CKernels
 
 extension PackedWeight {
-    /// Rows of a tensor in memory, as a checkpoint has them: [outputs, inputs].
-    package struct Source {
-        let base: UnsafeRawPointer
-        let element: ElementType
-        let outputs: Int
-        let rowStride: Int
-
-        /// - Parameters:
-        ///   - base: the first row's first number; must stay valid until `build` has returned.
-        ///   - outputs: rows to take.
-        ///   - rowStride: numbers from one row to the next.
-        package init(base: UnsafeRawPointer, element: ElementType, outputs: Int, rowStride: Int) {
-            precondition(outputs > 0 && rowStride > 0)
-            self.base = base
-            self.element = element
-            self.outputs = outputs
-            self.rowStride = rowStride
-        }
-
-        func row(_ index: Int) -> UnsafeRawPointer {
-            base + index * rowStride * element.byteCount
-        }
-    }
-
     /// Collects the tensors of one packed weight, then packs them on all threads.
     package struct Builder {
         private let inputs: Int
@@ -50,8 +26,8 @@ extension PackedWeight {
         ///
         /// - Parameter bias: a vector of one number per output, described as a source with `outputs` rows of one number.
         package mutating func append(_ source: Source, bias: Source? = nil) {
-            precondition(source.rowStride >= inputs)
-            precondition(bias.map { $0.outputs == source.outputs && $0.rowStride == 1 } ?? true)
+            precondition(source.suits(format, inputs: inputs))
+            precondition(bias.map { $0.outputs == source.outputs } ?? true)
             sources.append(source)
             biases.append(bias)
         }
@@ -67,7 +43,7 @@ extension PackedWeight {
             let outputs = sources.reduce(0) { $0 + $1.outputs }
             let width = Int(APUS_PANEL)
             let panels = arrangement.panels(outputs: outputs)
-            let panelBytes = format.padded(inputs) * width * format.byteCount
+            let panelBytes = format.panelByteCount(inputs)
             let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
             let bias = try packedBias(panels: panels, runtime)
             let columnBytes = format == .int8 ? panels * width * 4 : nil
@@ -84,6 +60,7 @@ extension PackedWeight {
                     job.scales = scales.map { $0.floats + panel * width }
                     job.sums = sums.map { $0.base.assumingMemoryBound(to: Int32.self) + panel * width }
                     fill(&job, panel: panel)
+                    fillScales(&job, panel: panel)
                     family.pack_panel(&job)
                 }
                 onPacked?(min(outputs, (start + slice) * width))
@@ -119,7 +96,25 @@ extension PackedWeight {
                         guard let origin = origin(panel: panel, lane: lane) else { continue }
                         let source = sources[origin.source]
                         rows[lane] = source.row(origin.row)
-                        elements[lane] = UInt8(source.element.kernelElement.rawValue)
+                        elements[lane] = source.kernelElement
+                    }
+                }
+            }
+        }
+
+        private func fillScales(_ job: inout apus_panel, panel: Int) {
+            guard let first = sources[0].scales else { return }
+            job.scale_group = first.inputs
+            withUnsafeMutableBytes(of: &job.row_scales) { rawRows in
+                withUnsafeMutableBytes(of: &job.scale_elements) { elements in
+                    let rows = rawRows.assumingMemoryBound(to: UnsafeRawPointer?.self)
+                    for lane in rows.indices {
+                        guard let origin = origin(panel: panel, lane: lane),
+                            let scales = sources[origin.source].scales
+                        else { continue }
+                        precondition(scales.inputs == first.inputs)
+                        rows[lane] = scales.row(origin.row)
+                        elements[lane] = UInt8(scales.element.kernelElement.rawValue)
                     }
                 }
             }
@@ -134,7 +129,8 @@ extension PackedWeight {
                     let bias = biases[origin.source]
                 else { continue }
                 runtime.kernels.pointee.convert(
-                    bias.row(origin.row), bias.element.kernelElement, buffer.floats + column, APUS_FLOAT32, 1)
+                    bias.row(origin.row), apus_element(UInt32(bias.kernelElement)), buffer.floats + column,
+                    APUS_FLOAT32, 1)
             }
             return buffer
         }

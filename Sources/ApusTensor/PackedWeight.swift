@@ -27,23 +27,43 @@ package final class PackedWeight: @unchecked Sendable {
         case bfloat16
         /// One scale per output; activations are quantised row by row (W8A8), sums are exact.
         case int8
+        /// One scale per output and group of 32 or 128 inputs; activations are quantised by the same groups, sums within
+        /// one are exact.
+        case int4(groupSize: Int)
 
         /// The format in which a weight of that element type is kept when nothing is quantised.
         package init(_ element: ElementType) {
             self = element == .float32 ? .float32 : .bfloat16
         }
 
-        var byteCount: Int {
+        /// For logs: "int8", "int4 in groups of 32".
+        package var name: String {
             switch self {
-            case .float32: 4
-            case .bfloat16: 2
-            case .int8: 1
+            case .float32: "float32"
+            case .bfloat16: "bfloat16"
+            case .int8: "int8"
+            case .int4(let groupSize): "int4 in groups of \(groupSize)"
+            }
+        }
+
+        /// What inner dimensions are padded to, and the bytes that a panel has for so many inputs.
+        private var block: (inputs: Int, bytes: Int) {
+            switch self {
+            case .float32: (Int(APUS_INNER_BLOCK), Int(APUS_INNER_BLOCK) * 64)
+            case .bfloat16: (Int(APUS_INNER_BLOCK), Int(APUS_INNER_BLOCK) * 32)
+            case .int8: (Int(APUS_INNER_BLOCK_INT8), Int(APUS_INNER_BLOCK_INT8) * 16)
+            case .int4(32): (Int(APUS_INNER_BLOCK_INT4_32), Int(APUS_INNER_BLOCK_INT4_32) * 8 + 64)
+            case .int4(128): (Int(APUS_INNER_BLOCK_INT4_128), Int(APUS_INNER_BLOCK_INT4_128) * 8 + 64)
+            case .int4(let groupSize): preconditionFailure("groups of \(groupSize) have no kernels")
             }
         }
 
         func padded(_ inputs: Int) -> Int {
-            let block = self == .int8 ? Int(APUS_INNER_BLOCK_INT8) : Int(APUS_INNER_BLOCK)
-            return (inputs + block - 1) / block * block
+            (inputs + block.inputs - 1) / block.inputs * block.inputs
+        }
+
+        func panelByteCount(_ inputs: Int) -> Int {
+            padded(inputs) / block.inputs * block.bytes
         }
     }
 
@@ -88,7 +108,7 @@ package final class PackedWeight: @unchecked Sendable {
     /// Bytes that stay resident, or would if the weight had numbers (without biases, a few kilobytes).
     package var byteCount: Int {
         let columns = panels * Int(APUS_PANEL)
-        return columns * paddedInputs * format.byteCount + (format == .int8 ? columns * 8 : 0)
+        return panels * format.panelByteCount(inputs) + (format == .int8 ? columns * 8 : 0)
     }
 
     var hasNumbers: Bool { buffer.byteCount > 0 }

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusCore
 import CKernels
 
 /// Threads and kernels: what every operation runs on.
@@ -64,6 +64,7 @@ package final class TensorRuntime: @unchecked Sendable {
         case .float32: kernels.pointee.float32
         case .bfloat16: kernels.pointee.bfloat16
         case .int8: kernels.pointee.int8
+        case .int4(let groupSize): groupSize == 32 ? kernels.pointee.int4_32 : kernels.pointee.int4_128
         }
     }
 

@@ -24,6 +24,8 @@ static apus_kernels over(apus_kernels lower, const apus_kernels *upper) {
     if (upper->float32.gemm) lower.float32 = upper->float32;
     if (upper->bfloat16.gemm) lower.bfloat16 = upper->bfloat16;
     if (upper->int8.gemm) lower.int8 = upper->int8;
+    if (upper->int4_32.gemm) lower.int4_32 = upper->int4_32;
+    if (upper->int4_128.gemm) lower.int4_128 = upper->int4_128;
 #define ROW(field)                                                                                                   \
     if (upper->field) lower.field = upper->field;
     ROW(convert)

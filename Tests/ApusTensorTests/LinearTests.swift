@@ -5,6 +5,9 @@ import Testing
 
 @Suite struct LinearTests {
     static let names = TensorRuntime.availableKernels
+    static let formats: [PackedWeight.Format] = [
+        .float32, .bfloat16, .int8, .int4(groupSize: 32), .int4(groupSize: 128),
+    ]
 
     @Test(arguments: names) func fusedTensorsAndBiases(_ kernels: String) throws {
         let runtime = try TensorRuntime(threads: 2, kernels: kernels)
@@ -32,7 +35,7 @@ import Testing
         #expect(zip(y.values, before).allSatisfy { abs($0 - 2 * $1) < 1e-5 })
     }
 
-    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8]) func pairedGateAndUp(
+    @Test(arguments: names, formats) func pairedGateAndUp(
         _ kernels: String, _ format: PackedWeight.Format
     ) throws {
         let runtime = try TensorRuntime(threads: 2, kernels: kernels)
@@ -57,7 +60,7 @@ import Testing
     }
 
     /// The promise of design: neither threads nor the batch change a row.
-    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8]) func threadsDoNotMatter(
+    @Test(arguments: names, formats) func threadsDoNotMatter(
         _ kernels: String, _ format: PackedWeight.Format
     ) throws {
         var random = SeededRandom(seed: 62)

@@ -48,7 +48,8 @@ struct Product {
         stride: Int, panels part: Range<Int>? = nil, groups groupPart: Range<Int>? = nil, blocked: Bool = true
     ) {
         let groups = (rows + family.functions.row_block - 1) / family.functions.row_block
-        let lhs = Memory(floats: rows * paddedInputs * family.functions.lhs_bytes / 4)
+        let lhs = Memory(
+            floats: rows * paddedInputs / family.functions.inner_block * family.functions.lhs_block_bytes / 4)
         x.withUnsafeBufferPointer { x in
             var pack = apus_lhs()
             pack.source = x.baseAddress

@@ -8,6 +8,7 @@
 #include "../body/transpose.inc"
 #include "../body/groups.inc"
 #include "../body/convert.inc"
+#include "../body/quantise.inc"
 #include "tiles.h"
 #include "tiles.inc"
 

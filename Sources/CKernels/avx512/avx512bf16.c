@@ -35,7 +35,9 @@ const apus_kernels apus_table_avx512bf16 = {
         {
             .arithmetic = "avx512 bfloat16 dot products",
             .row_block = 12,
-            .lhs_bytes = 2,
+            .inner_block = 32,
+            .lhs_block_bytes = 64,
+            .panel_block_bytes = 1024,
             .pack_lhs = pack_lhs_dot,
             .pack_panel = pack_panel_dot,
             .gemm = gemm_dot,

@@ -20,6 +20,9 @@ enum {
     APUS_INNER_BLOCK = 32,
     /// The same for int8 operands.
     APUS_INNER_BLOCK_INT8 = 64,
+    /// The same for int4 operands in groups of 32, and in groups of 128.
+    APUS_INNER_BLOCK_INT4_32 = 64,
+    APUS_INNER_BLOCK_INT4_128 = 128,
     /// Positions of one attention block. Blocks begin at multiples of it, whatever the batch.
     APUS_KV_BLOCK = 64,
     /// Positions of one attention span: spans are computed independently and merged in ascending order.
@@ -33,6 +36,11 @@ typedef enum apus_element {
     APUS_FLOAT32 = 0,
     APUS_FLOAT16 = 1,
     APUS_BFLOAT16 = 2,
+    /// Weights that come quantised: bytes, times a scale a row.
+    APUS_INT8 = 3,
+    /// The same in 4 bits, times a scale a group of inputs: a byte holds two neighbours, the first in its lower half,
+    /// each 8 more than what it means.
+    APUS_INT4 = 4,
 } apus_element;
 
 // MARK: Packing
@@ -40,7 +48,8 @@ typedef enum apus_element {
 /// One panel to pack: up to 16 rows of a `[outputs, inner]` matrix become 16 interleaved columns.
 ///
 /// float32: `[inner][16]`. bfloat16: `[inner / 2][16][2]`, pairs of neighbouring k together. int8:
-/// `[inner / 4][16][4]`. `inner` is padded.
+/// `[inner / 4][16][4]`. int4: blocks of 64 bytes of scales (float16 in groups of 32, float32 in groups of 128), then
+/// `[block / 8][16][4]` bytes, of which the lower half is k ... k + 3, the upper k + 4 ... k + 7. `inner` is padded.
 typedef struct apus_panel {
     /// The row of each lane, or null for a lane of zeros.
     const void *rows[APUS_PANEL];
@@ -53,12 +62,18 @@ typedef struct apus_panel {
     /// int8 only, 16 of each: a number is scale x its byte; the sums of a column's bytes.
     float *scales;
     int32_t *sums;
+    /// Of rows that come quantised: their scales, in which format, and how many inputs share one (a multiple of the
+    /// family's group; all of a row's for int8).
+    const void *row_scales[APUS_PANEL];
+    uint8_t scale_elements[APUS_PANEL];
+    size_t scale_group;
 } apus_panel;
 
 /// Activation rows to bring into the order in which a product reads them.
 ///
 /// Rows are cut into `ceil(rows / row_block)` groups whose sizes differ by at most one; group g holds
-/// `[padded inner / 32][rows of g][32]` elements (int8: 64 for 32), groups follow one another without gaps.
+/// `[padded inner / 32][rows of g][32]` elements (int8: 64 for 32), groups follow one another without gaps. int4: a
+/// row's block is followed by 16 bytes: a float32 scale and an int32 offset (-8 x the sum) for each group of inputs.
 typedef struct apus_lhs {
     const float *source;
     /// Floats from one row to the next.
@@ -67,7 +82,7 @@ typedef struct apus_lhs {
     size_t rows;
     /// Columns present in the source.
     size_t inner;
-    /// 64-byte aligned, `rows * padded inner * lhs_bytes` bytes.
+    /// 64-byte aligned, `rows * padded inner / inner_block * lhs_block_bytes` bytes.
     void *packed;
     /// The groups to pack in this call.
     size_t group_begin, group_end;
@@ -94,7 +109,7 @@ typedef struct apus_gemm {
     /// Packed by `pack_lhs` of the same family.
     const void *lhs;
     size_t rows;
-    /// Padded to a multiple of 32 (int8: 64).
+    /// Padded to a multiple of `inner_block`.
     size_t inner;
     /// Packed panels, `panel_end` of them at least.
     const void *weight;
@@ -161,8 +176,8 @@ typedef struct apus_family {
     const char *arithmetic;
     /// Rows of a full group of packed activations.
     size_t row_block;
-    /// Bytes of a packed activation.
-    size_t lhs_bytes;
+    /// What inner dimensions are padded to, and the bytes of so much of a packed row and of a packed panel.
+    size_t inner_block, lhs_block_bytes, panel_block_bytes;
     void (*pack_lhs)(const apus_lhs *job);
     void (*pack_panel)(const apus_panel *job);
     void (*gemm)(const apus_gemm *job);
@@ -184,6 +199,9 @@ typedef struct apus_kernels {
     apus_family bfloat16;
     /// float32 activations quantised row by row, int8 weights, exact sums: the same bits on every set. No attention.
     apus_family int8;
+    /// float32 activations quantised group by group, int4 weights in groups of 32 and of 128 inputs, exact sums within
+    /// a group: the same bits on every set. No attention.
+    apus_family int4_32, int4_128;
 
     /// y[i] = x[i] for `count` numbers, converted (round to nearest even).
     void (*convert)(const void *source, apus_element from, void *target, apus_element to, size_t count);
@@ -249,6 +267,15 @@ size_t apus_attention_rows(void);
 
 /// The same for an int8 weight, whose columns have these scales.
 void apus_unpack_row_int8(const void *weight, const float *scales, size_t inner, size_t row, float *out);
+
+/// The same for an int4 weight in groups of 32 or 128.
+void apus_unpack_row_int4(const void *weight, size_t group, size_t inner, size_t row, float *out);
+
+/// The bytes of one output of an int8 weight as they were before packing, [inner].
+void apus_unpack_codes_int8(const void *weight, size_t inner, size_t row, int8_t *codes);
+
+/// The halves (8 more than they mean) of one output of an int4 weight, [inner], and its scales, [inner / group].
+void apus_unpack_codes_int4(const void *weight, size_t group, size_t inner, size_t row, uint8_t *codes, float *scales);
 
 /// Names the calling thread (at most 15 bytes).
 void apus_thread_name(const char *name);

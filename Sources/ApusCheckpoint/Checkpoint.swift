@@ -81,6 +81,24 @@ package struct Checkpoint: Sendable {
         return tensor
     }
 
+    /// Where the integers of a tensor are, which must have that shape and that type (`I8`, `I32`).
+    package func integers(
+        _ name: String, type: String, shape: [Int]
+    ) throws(CheckpointError) -> (file: MappedFile, range: Range<Int>) {
+        guard let (file, entry) = tensors[name] else {
+            throw CheckpointError.missingTensor(directory: directory, tensor: name)
+        }
+        guard entry.typeName == type else {
+            throw CheckpointError.wrongType(
+                path: files[file].path, tensor: name, found: entry.typeName, expected: type)
+        }
+        guard entry.shape == shape else {
+            throw CheckpointError.wrongShape(
+                path: files[file].path, tensor: name, found: entry.shape, expected: shape)
+        }
+        return (files[file], entry.range)
+    }
+
     /// `weight_map` of an index: tensor to file name.
     private static func shards(index path: String) throws(CheckpointError) -> [String: String] {
         let file = try MappedFile(path: path)
@@ -106,6 +124,13 @@ package struct Checkpoint: Sendable {
         return shards
     }
 
+    /// What to do about a file of weights that is not read.
+    private static func wayOut(_ name: String) -> String {
+        name.hasSuffix(".gguf")
+            ? "GGUF (\(name)) is not read; take the model's safetensors, which --quantization int4 quantises alike"
+            : "\(name) is not read; convert it to safetensors"
+    }
+
     private static func weightFiles(in directory: String) throws(CheckpointError) -> [String] {
         guard let names = FileSystem.names(in: directory) else {
             throw CheckpointError.unreadable(path: directory, reason: FileSystem.lastError())
@@ -115,7 +140,6 @@ package struct Checkpoint: Sendable {
         guard files.isEmpty else { return files }
         let other = names.first { $0.hasSuffix(".bin") || $0.hasSuffix(".pt") || $0.hasSuffix(".gguf") }
         throw CheckpointError.noWeights(
-            directory: directory,
-            reason: other.map { "\($0) is not read; convert it to safetensors" } ?? "there is no *.safetensors file")
+            directory: directory, reason: other.map(Self.wayOut) ?? "there is no *.safetensors file")
     }
 }

@@ -16,6 +16,8 @@ package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible
     case missingTensor(directory: String, tensor: String)
     case duplicateTensor(tensor: String, first: String, second: String)
     case wrongShape(path: String, tensor: String, found: [Int], expected: [Int])
+    /// Integers of another size than the checkpoint's quantisation has.
+    case wrongType(path: String, tensor: String, found: String, expected: String)
     /// A number format that weights are not read from.
     case unsupportedElement(path: String, tensor: String, element: String)
     /// A config.json or generation_config.json value that is missing, of the wrong type or not supported.
@@ -43,6 +45,8 @@ package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible
             "\(second): tensor \(tensor) is also in \(first)"
         case .wrongShape(let path, let tensor, let found, let expected):
             "\(path): tensor \(tensor) has shape \(found), config.json asks for \(expected)"
+        case .wrongType(let path, let tensor, let found, let expected):
+            "\(path): tensor \(tensor) has type \(found), quantization_config asks for \(expected)"
         case .unsupportedElement(let path, let tensor, let element):
             "\(path): tensor \(tensor) has type \(element); weights are read from F32, F16 and BF16"
         case .configuration(let path, let reason):

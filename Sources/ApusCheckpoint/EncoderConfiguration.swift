@@ -43,7 +43,9 @@ package struct EncoderConfiguration: Sendable, Hashable {
         guard let architecture = file.value("architectures")?.arrayValue?.first?.stringValue else {
             throw file.failure("no architectures")
         }
-        if file.value("quantization_config") != nil { throw file.failure("quantised encoders are not supported") }
+        if try file.quantization() != nil {
+            throw file.failure("encoders that come quantised are not supported; --quantization quantises others")
+        }
         self.architecture = architecture
         vocabularySize = try size("vocab_size", atMost: 1 << 22)
         hiddenSize = try size("hidden_size")

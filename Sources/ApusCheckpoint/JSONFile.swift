@@ -70,6 +70,18 @@ struct JSONFile {
         return nil
     }
 
+    /// `quantization_config`; nil: there is none.
+    func quantization() throws(CheckpointError) -> StoredQuantization? {
+        guard let json = value("quantization_config") else { return nil }
+        do throws(StoredQuantization.Refusal) {
+            return try StoredQuantization(json)
+        } catch {
+            throw failure(
+                "\(error.scheme) is not supported; compressed-tensors W8A8 and W4A16 of symmetric integers are, and "
+                    + "bfloat16, float16 and float32 weights, which --quantization quantises")
+        }
+    }
+
     /// One token id or a list of them.
     func tokenIDs(_ key: String) throws(CheckpointError) -> [Int32] {
         guard let value = value(key) else { return [] }

@@ -1,7 +1,9 @@
 extension ModelConfiguration {
-    /// What may differ between two checkpoints of which one takes the other's place: the numbers' format, and what
-    /// requests are judged by, which stays as it was.
-    private static let free: Set<String> = ["elementType", "endTokenIDs", "beginTokenID", "members", "modelType"]
+    /// What may differ between two checkpoints of which one takes the other's place: the numbers' format (which the
+    /// loader judges), and what requests are judged by, which stays as it was.
+    private static let free: Set<String> = [
+        "elementType", "endTokenIDs", "beginTokenID", "members", "modelType", "quantization",
+    ]
 
     /// The first difference that makes weights of `other` unfit for a server of this model, in words; nil: none.
     package func difference(from other: ModelConfiguration) -> String? {

@@ -28,6 +28,8 @@ package struct ModelConfiguration: Sendable, Hashable {
     package let feedForwardBias: Bool
     /// The format in which the weights are stored, if stated.
     package let elementType: ElementType?
+    /// How the checkpoint's numbers are quantised; nil: they are not.
+    package let quantization: StoredQuantization?
     package let endTokenIDs: [Int32]
     package let beginTokenID: Int32?
     /// Everything in the file, overrides included.
@@ -50,10 +52,7 @@ package struct ModelConfiguration: Sendable, Hashable {
         guard let names = file.value("architectures")?.arrayValue, let architecture = names.first?.stringValue else {
             throw file.failure("no architectures")
         }
-        if let quantization = file.value("quantization_config") {
-            let method = quantization["quant_method"]?.stringValue ?? "unknown"
-            throw file.failure("quantised weights (\(method)) are not supported")
-        }
+        quantization = try file.quantization()
         // The default limit is wide enough for any model, and no product of three such numbers overflows.
         func size(_ key: String, atMost limit: Int = 1 << 20) throws(CheckpointError) -> Int {
             guard let value = try file.integer(key, in: 1...limit) else { throw file.failure("no \(key)") }

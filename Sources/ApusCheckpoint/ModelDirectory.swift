@@ -11,7 +11,11 @@ package enum ModelDirectory {
     ) throws(CheckpointError) -> String {
         if FileSystem.isDirectory(name) { return name }
         if FileSystem.isFile(name) {
-            throw CheckpointError.modelNotFound(name: name, reason: "it is a file, a model is a folder")
+            throw CheckpointError.modelNotFound(
+                name: name,
+                reason: name.hasSuffix(".gguf")
+                    ? "GGUF is not read; name the folder of the model's safetensors, which --quantization int4 "
+                        + "quantises alike" : "it is a file, a model is a folder")
         }
         guard isHubName(name) else {
             throw CheckpointError.modelNotFound(name: name, reason: "there is no such folder")

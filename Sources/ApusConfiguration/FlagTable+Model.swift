@@ -2,7 +2,7 @@ extension FlagTable {
     private static let quantizations = [
         "awq", "fp8", "mxfp8", "gptq", "marlin", "gptq_marlin", "awq_marlin", "bitsandbytes", "gguf", "modelopt",
         "modelopt_fp8", "modelopt_fp4", "w8a8_int8", "w8a8_fp8", "moe_wna16", "qoq", "w4afp8", "mxfp4",
-        "compressed-tensors", "auto-round",
+        "compressed-tensors", "auto-round", "int4", "int4-32", "int4-128",
     ]
 
     static let modelFlags: [Flag] = [
@@ -48,8 +48,13 @@ extension FlagTable {
             "Number format of weights and activations; float is float32; half and float16 are computed in bfloat16."),
         Flag(
             "quantization", .choice(quantizations),
-            .refused("quantised weights are not supported by this version; use bfloat16, float16 or float32 weights"),
-            section: .model, "Quantisation scheme of the checkpoint."),
+            .only(
+                ["w8a8_int8", "int4", "int4-32", "int4-128", "compressed-tensors"],
+                "w8a8_int8, int4, int4-32 and int4-128 quantise at load, and checkpoints of compressed-tensors (W8A8 and "
+                    + "W4A16 of symmetric integers) are read"),
+            section: .model,
+            "Quantise a bfloat16, float16 or float32 checkpoint at load: w8a8_int8, or int4 with a scale per 32 (int4, "
+                + "int4-32) or 128 inputs (int4-128). Checkpoints that are quantised need no flag."),
         Flag(
             "kv-cache-dtype", .choice(["auto", "bf16", "bfloat16", "fp8_e5m2", "fp8_e4m3", "fp4_e2m1"]),
             default: .text("auto"), .only(["auto"], "the KV pool has the number format of the activations"),

@@ -9,6 +9,7 @@ extension ServeConfiguration {
     package var contextLength: Int? { integer("context-length") }
     package var revision: String? { text("revision") }
     package var downloadDirectory: String? { text("download-dir") }
+    package var quantization: String? { text("quantization") }
     package var modelOverrides: JSONObject { object("json-model-override-args") ?? JSONObject() }
     package var dtype: String { requiredText("dtype") }
 

@@ -17,6 +17,10 @@ package final class EmbeddingModel {
     package let normalizes: Bool
     package let runtime: TensorRuntime
     package let elementType: ElementType
+    /// How the projections are kept; nil: in `elementType`.
+    package let quantization: Quantization?
+    /// What the checkpoint's tensors became.
+    package let catalog: WeightCatalog
 
     init(
         _ body: Body, pooling: Pooling, head: ClassificationHead?, normalizes: Bool, loader: WeightLoader
@@ -27,6 +31,8 @@ package final class EmbeddingModel {
         self.normalizes = normalizes
         runtime = loader.runtime
         elementType = loader.element
+        quantization = loader.quantization
+        catalog = loader.catalog
     }
 
     /// Width of the pooled vector.

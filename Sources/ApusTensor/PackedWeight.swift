@@ -46,6 +46,16 @@ package final class PackedWeight: @unchecked Sendable {
             }
         }
 
+        /// How a panel of 16 outputs is laid out, for logs.
+        package var packing: String {
+            switch self {
+            case .float32: "panels [inputs][16]"
+            case .bfloat16: "panels [inputs / 2][16][2]"
+            case .int8: "panels [inputs / 4][16][4]"
+            case .int4: "panels [inputs / 8][16][8], scales beside"
+            }
+        }
+
         /// What inner dimensions are padded to, and the bytes that a panel has for so many inputs.
         private var block: (inputs: Int, bytes: Int) {
             switch self {

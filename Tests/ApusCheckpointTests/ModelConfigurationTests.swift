@@ -96,7 +96,10 @@ struct ModelConfigurationTests {
             (["hidden_act": "gelu"], "hidden_act 'gelu' is not supported; silu is"),
             (["tie_word_embeddings": 1], "tie_word_embeddings is 1, expected true or false"),
             (["eos_token_id": "x"], #"eos_token_id is "x", expected token ids"#),
-            (["quantization_config": ["quant_method": "awq"]], "quantised weights (awq) are not supported"),
+            (
+                ["quantization_config": ["quant_method": "awq"]],
+                "AWQ is not supported; compressed-tensors W8A8 and W4A16 of symmetric integers are, and bfloat16, float16 and float32 weights, which --quantization quantises"
+            ),
         ] as [(JSONObject, String)])
     func refusesByName(_ changes: JSONObject, _ reason: String) {
         #expect(failure(changes) == "config.json: \(reason)")

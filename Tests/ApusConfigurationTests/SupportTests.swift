@@ -22,8 +22,8 @@ struct SupportTests {
         ),
         (
             ["--quantization", "awq"],
-            "argument --quantization: not supported: quantised weights are not supported by this version; "
-                + "use bfloat16, float16 or float32 weights"
+            "argument --quantization: awq is not supported: w8a8_int8, int4, int4-32 and int4-128 quantise at load, and "
+                + "checkpoints of compressed-tensors (W8A8 and W4A16 of symmetric integers) are read"
         ),
         (["--enable-lora"], "argument --enable-lora: not supported: adapters are not supported by this version"),
         (["--lora-paths", "a=b"], "argument --lora-paths: not supported: adapters are not supported by this version"),

@@ -1,3 +1,4 @@
+import ApusCheckpoint
 import ApusCore
 import ApusEngine
 import ApusTensor
@@ -103,6 +104,22 @@ struct BatchInvarianceTests {
                     #expect(found == expected, "\(kernels), \(threads) threads, request \(index)")
                 }
             }
+        }
+    }
+
+    /// The same with every format of weights, on every set of kernels.
+    @Test(
+        arguments: TensorRuntime.availableKernels,
+        [Quantization.w8a8Int8, .int4(groupSize: 32), .int4(groupSize: 128)])
+    func quantisedWeights(_ kernels: String, _ quantization: Quantization) throws {
+        var random = SeededRandom(seed: 4)
+        let harness = try RunnerHarness("qwen2", threads: 1, kernels: kernels, quantization: quantization)
+        let expected = try alone(requests(&random), harness)
+        for threads in 2...3 {
+            let harness = try RunnerHarness("qwen2", threads: threads, kernels: kernels, quantization: quantization)
+            var random = SeededRandom(seed: 4)
+            var order = SeededRandom(seed: UInt64(threads))
+            #expect(try mixed(requests(&random), harness, &order) == expected, "\(threads) threads")
         }
     }
 

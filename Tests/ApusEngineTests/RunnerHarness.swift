@@ -1,3 +1,4 @@
+import ApusCheckpoint
 import ApusCore
 import ApusEngine
 import ApusModels
@@ -13,12 +14,12 @@ final class RunnerHarness {
 
     init(
         _ model: String, _ element: ElementType = .bfloat16, threads: Int = 2, kernels: String? = nil,
-        slots: Int = 1024, logitsByteCount: Int = 64 << 20
+        quantization: Quantization? = nil, slots: Int = 1024, logitsByteCount: Int = 64 << 20
     ) throws {
         let runtime = try TensorRuntime(threads: threads, kernels: kernels)
         // The name of a fixture, or a path.
         let directory = model.hasPrefix("/") ? model : ModelFixtures.directory(model)
-        let loader = try ModelLoader(directory: directory, elementType: element)
+        let loader = try ModelLoader(directory: directory, elementType: element, quantization: quantization)
         runner = try ModelRunner(
             loader.load(runtime), endTokenIDs: loader.endTokenIDs, slotCount: slots,
             logitsByteCount: logitsByteCount)

@@ -80,7 +80,7 @@ extension WeightFailure {
             case .modelNotFound: .notFound
             case .unreadable, .noWeights, .malformed, .truncated, .changed, .missingShard:
                 .unreadable(reason: "\(error)")
-            case .missingTensor, .duplicateTensor, .wrongShape, .unsupportedElement, .configuration:
+            case .missingTensor, .duplicateTensor, .wrongShape, .wrongType, .unsupportedElement, .configuration:
                 .unfit(reason: "\(error)")
             }
     }

@@ -9,6 +9,8 @@ package final class Decoder {
     package let configuration: ModelConfiguration
     /// What is multiplied and kept in the pool: `bfloat16` or `float32`.
     package let elementType: ElementType
+    /// How the projections are kept; nil: in `elementType`.
+    package let quantization: Quantization?
     /// What it was packed with; a session may run it on another one with the same kernels.
     package let runtime: TensorRuntime
     /// What the checkpoint's tensors became.
@@ -24,6 +26,7 @@ package final class Decoder {
         let traits = try ModelRegistry.traits(of: configuration)
         self.configuration = configuration
         elementType = scope.loader.element
+        quantization = scope.loader.quantization
         runtime = scope.loader.runtime
         catalog = scope.loader.catalog
         // The largest tensors first: their sources are then in memory while little else is.

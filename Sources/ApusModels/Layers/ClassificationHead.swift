@@ -35,7 +35,7 @@ package struct ClassificationHead {
         for (index, (name, outputs, bias, then)) in names.enumerated() {
             let weight = try root.loader.packed(
                 [(name, outputs)], inputs: width, bias: bias,
-                arrangement: .sequential)
+                arrangement: .sequential, as: .decision)
             stages.append(Stage(weight: weight, activation: index == names.count - 1 ? last : then))
             width = outputs
         }

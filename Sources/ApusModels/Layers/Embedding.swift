@@ -22,7 +22,7 @@ struct Embedding {
         let embedding = "model.embed_tokens"
         func packed(_ name: String) throws -> PackedWeight {
             try scope.loader.packed(
-                [(name, vocabularySize)], inputs: hiddenSize, bias: false, arrangement: .sequential)
+                [(name, vocabularySize)], inputs: hiddenSize, bias: false, arrangement: .sequential, as: .head)
         }
         if tied {
             let weight = try packed(embedding)

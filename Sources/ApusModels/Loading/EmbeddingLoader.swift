@@ -13,6 +13,8 @@ package struct EmbeddingLoader {
     package let contextLength: Int
     /// Bytes of keys and values of one token; nil: an encoder keeps none.
     package let bytesPerToken: Int?
+    /// How projections are kept; nil: in `elementType`.
+    private let quantization: Quantization?
     private let decoder: ModelConfiguration?
     private let encoder: EncoderConfiguration?
     private let modules: SentenceModules?
@@ -23,10 +25,11 @@ package struct EmbeddingLoader {
     /// - Parameters:
     ///   - isAsked: `--is-embedding`.
     ///   - elementType: `bfloat16` or `float32`; nil: `bfloat16`.
+    ///   - quantization: How projections are to be kept; nil: as the checkpoint has them.
     ///   - overrides: Merged over config.json.
     package init(
         directory: String, isAsked: Bool, weights: ModelLoader.Weights = .checkpoint, elementType: ElementType? = nil,
-        overrides: JSONObject = [:]
+        quantization: Quantization? = nil, overrides: JSONObject = [:]
     ) throws {
         precondition(elementType != .float16, "float16 is not computed in")
         identity = try ModelIdentity(directory: directory, overrides: overrides)
@@ -53,14 +56,22 @@ package struct EmbeddingLoader {
             contextLength = configuration.contextLength
             bytesPerToken = nil
         }
+        self.quantization = try ModelLoader.quantization(asked: quantization, stored: decoder?.quantization)
         modules = try SentenceModules(directory: directory)
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
         if let checkpoint {
-            _ = try model(
-                WeightLoader(
-                    source: CheckpointWeights(checkpoint: checkpoint), element: self.elementType,
-                    runtime: try TensorRuntime(threads: 1), purpose: .survey))
+            let source = CheckpointWeights(checkpoint: checkpoint)
+            _ = try model(loader(source, TensorRuntime(threads: 1), purpose: .survey))
         }
+    }
+
+    private func loader(
+        _ source: any WeightSource, _ runtime: TensorRuntime, purpose: WeightLoader.Purpose = .load,
+        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+    ) -> WeightLoader {
+        WeightLoader(
+            source: source, element: elementType, quantization: quantization, stored: decoder?.quantization,
+            runtime: runtime, purpose: purpose, progress: progress)
     }
 
     /// Reads and packs the weights.
@@ -71,8 +82,7 @@ package struct EmbeddingLoader {
     ) throws -> EmbeddingModel {
         let source: any WeightSource =
             checkpoint.map { CheckpointWeights(checkpoint: $0) } ?? RandomWeights(runtime: runtime)
-        return try model(
-            WeightLoader(source: source, element: elementType, runtime: runtime, progress: progress))
+        return try model(loader(source, runtime, progress: progress))
     }
 
     private func model(_ loader: WeightLoader) throws -> EmbeddingModel {

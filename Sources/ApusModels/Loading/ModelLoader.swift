@@ -16,6 +16,8 @@ package struct ModelLoader {
     package let generation: GenerationConfiguration
     /// What is computed in.
     package let elementType: ElementType
+    /// How projections are kept; nil: in `elementType`.
+    package let quantization: Quantization?
     private let checkpoint: Checkpoint?
 
     /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once, tensors
@@ -24,10 +26,11 @@ package struct ModelLoader {
     /// - Parameters:
     ///   - elementType: `bfloat16` or `float32`; nil: `bfloat16`, in which most checkpoints are, and in which others take
     ///     half the memory and time of float32.
+    ///   - quantization: How projections are to be kept; nil: as the checkpoint has them.
     ///   - overrides: Merged over config.json.
     package init(
         directory: String, weights: Weights = .checkpoint, elementType: ElementType? = nil,
-        overrides: JSONObject = [:]
+        quantization: Quantization? = nil, overrides: JSONObject = [:]
     ) throws {
         precondition(elementType != .float16, "float16 is not computed in")
         self.directory = directory
@@ -35,13 +38,31 @@ package struct ModelLoader {
         generation = try GenerationConfiguration(directory: directory)
         try ModelRegistry.check(configuration)
         self.elementType = elementType ?? .bfloat16
+        self.quantization = try Self.quantization(asked: quantization, stored: configuration.quantization)
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
         if let checkpoint {
-            let survey = WeightLoader(
-                source: CheckpointWeights(checkpoint: checkpoint), element: self.elementType,
-                runtime: try TensorRuntime(threads: 1), purpose: .survey)
+            let survey = try loader(
+                CheckpointWeights(checkpoint: checkpoint), TensorRuntime(threads: 1), purpose: .survey)
             _ = try Decoder(WeightScope(loader: survey, path: ""), configuration)
         }
+    }
+
+    /// A checkpoint that comes quantised stays as it is; one that does not is quantised as asked.
+    static func quantization(
+        asked: Quantization?, stored: StoredQuantization?
+    ) throws(ModelError) -> Quantization? {
+        guard let asked, let stored, asked != stored.scheme else { return asked ?? stored?.scheme }
+        throw .unfitQuantization(
+            reason: "the checkpoint is quantised as \(stored.scheme.name), which cannot be made \(asked.name)")
+    }
+
+    private func loader(
+        _ source: any WeightSource, _ runtime: TensorRuntime, purpose: WeightLoader.Purpose = .load,
+        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+    ) -> WeightLoader {
+        WeightLoader(
+            source: source, element: elementType, quantization: quantization, stored: configuration.quantization,
+            runtime: runtime, purpose: purpose, progress: progress)
     }
 
     /// Reads and packs the weights.
@@ -52,14 +73,9 @@ package struct ModelLoader {
     package func load(
         _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws -> Decoder {
-        let source: any WeightSource
-        if let checkpoint {
-            source =
-                copies ? CopiedWeights(checkpoint: checkpoint) : CheckpointWeights(checkpoint: checkpoint)
-        } else {
-            source = RandomWeights(runtime: runtime)
-        }
-        let loader = WeightLoader(source: source, element: elementType, runtime: runtime, progress: progress)
+        let source: any WeightSource =
+            checkpoint.map { CheckpointWeights(checkpoint: $0, copies: copies) } ?? RandomWeights(runtime: runtime)
+        let loader = loader(source, runtime, progress: progress)
         let decoder = try Decoder(WeightScope(loader: loader, path: ""), configuration)
         if copies { try checkpoint?.checkUnchanged() }
         return decoder
@@ -69,6 +85,11 @@ package struct ModelLoader {
     package func check(against model: ModelShape) throws(ModelError) {
         if let difference = model.configuration.difference(from: configuration) {
             throw .otherModel(reason: difference)
+        }
+        guard quantization == model.quantization else {
+            throw .unfitQuantization(
+                reason: "the checkpoint is quantised as \(quantization?.name ?? "nothing"), the model in service is "
+                    + (model.quantization?.name ?? "not"))
         }
     }
 

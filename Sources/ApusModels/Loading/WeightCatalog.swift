@@ -1,7 +1,7 @@
 import ApusCore
 import ApusTensor
 
-/// What a model took from its checkpoint: every tensor's name and shape, and where its numbers are kept.
+/// What a model took from its checkpoint: every tensor's name and shape, and where and how its numbers are kept.
 ///
 /// `@unchecked Sendable`: filled by the one thread that loads, never changed after.
 package final class WeightCatalog: @unchecked Sendable {
@@ -16,8 +16,30 @@ package final class WeightCatalog: @unchecked Sendable {
     private var shapes: [String: [Int]] = [:]
     private var places: [String: Place] = [:]
 
-    func note(_ name: String, shape: [Int]) { shapes[name] = shape }
-    func note(_ name: String, at place: Place) { places[name] = place }
+    /// What is kept, by kind and format.
+    private(set) var report: [WeightReport.Entry] = []
+
+    func note(_ name: String, shape: [Int], at place: Place) {
+        shapes[name] = shape
+        places[name] = place
+    }
+
+    func add(_ kind: WeightKind, format: PackedWeight.Format, byteCount: Int) {
+        add(kind, dtype: format.name, format: kind == .norm ? nil : format, byteCount)
+    }
+
+    /// A table whose rows are looked up.
+    func add(_ kind: WeightKind, table element: ElementType, byteCount: Int) {
+        add(kind, dtype: element.rawValue, format: nil, byteCount)
+    }
+
+    private func add(_ kind: WeightKind, dtype: String, format: PackedWeight.Format?, _ byteCount: Int) {
+        if let index = report.firstIndex(where: { $0.kind == kind && $0.dtype == dtype }) {
+            report[index].byteCount += byteCount
+        } else {
+            report.append(WeightReport.Entry(kind: kind, dtype: dtype, format: format, byteCount: byteCount))
+        }
+    }
 
     /// The first rows of a matrix, or one row with the first numbers of a vector; nil: no such tensor is kept whole.
     ///

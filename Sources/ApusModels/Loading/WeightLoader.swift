@@ -1,3 +1,4 @@
+import ApusCheckpoint
 import ApusCore
 import ApusTensor
 
@@ -14,82 +15,50 @@ final class WeightLoader {
     let runtime: TensorRuntime
     /// What weights are packed as and computed in: `bfloat16` or `float32`.
     let element: ElementType
+    /// How projections are kept; nil: in `element`.
+    let quantization: Quantization?
+    /// What the checkpoint says of numbers that are quantised already.
+    let stored: StoredQuantization?
     let catalog = WeightCatalog()
-    private let purpose: Purpose
-    private let source: any WeightSource
+    let purpose: Purpose
+    let source: any WeightSource
     private let progress: ((_ done: Int, _ total: Int) -> Void)?
     private var done = 0
 
     /// - Parameter progress: Called after each tensor with bytes read and bytes in all (0: unknown).
     init(
-        source: any WeightSource, element: ElementType, runtime: TensorRuntime, purpose: Purpose = .load,
-        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        source: any WeightSource, element: ElementType, quantization: Quantization? = nil,
+        stored: StoredQuantization? = nil, runtime: TensorRuntime,
+        purpose: Purpose = .load, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) {
         precondition(element != .float16)
         self.source = source
         self.element = element
+        self.quantization = quantization
+        self.stored = stored
         self.runtime = runtime
         self.purpose = purpose
         self.progress = progress
     }
 
     func vector(_ name: String, count: Int) throws -> AlignedBuffer {
-        guard let tensor = try take(name, shape: [count]) else { return AlignedBuffer() }
+        catalog.add(.norm, format: .float32, byteCount: count * MemoryLayout<Float>.stride)
+        guard let tensor = try take(name, shape: [count]), let element = tensor.element else { return AlignedBuffer() }
         let buffer = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
         withExtendedLifetime(tensor.owner) {
-            runtime.convert(tensor.base, from: tensor.element, to: buffer.base, as: .float32, count: count)
+            runtime.convert(tensor.base, from: element, to: buffer.base, as: .float32, count: count)
         }
         finished(tensor)
-        catalog.note(name, at: .vector(buffer))
+        catalog.note(name, shape: [count], at: .vector(buffer))
         return buffer
-    }
-
-    func packed(
-        _ projections: [(name: String, outputs: Int)], inputs: Int, bias: Bool,
-        arrangement: PackedWeight.Arrangement
-    ) throws -> PackedWeight {
-        var builder = PackedWeight.Builder(inputs: inputs, element: element, arrangement: arrangement)
-        var tensors: [WeightTensor] = []
-        for (name, outputs) in projections {
-            let weight = try take("\(name).weight", shape: [outputs, inputs])
-            let vector = bias ? try take("\(name).bias", shape: [outputs]) : nil
-            guard let weight else { continue }
-            tensors.append(weight)
-            var biasSource: PackedWeight.Source?
-            if let vector {
-                tensors.append(vector)
-                biasSource = PackedWeight.Source(
-                    base: vector.base, element: vector.element, outputs: outputs, rowStride: 1)
-            }
-            builder.append(
-                PackedWeight.Source(base: weight.base, element: weight.element, outputs: outputs, rowStride: inputs),
-                bias: biasSource)
-        }
-        guard purpose == .load else {
-            return PackedWeight(
-                outputs: projections.reduce(0) { $0 + $1.outputs }, inputs: inputs, format: .init(element),
-                arrangement: arrangement)
-        }
-        let packed = try withExtendedLifetime(tensors) {
-            try builder.build(runtime) { outputs in
-                // One projection alone may be an embedding table, the larger part of a small model.
-                if projections.count == 1 { tensors[0].discard(outputs * tensors[0].rowByteCount) }
-            }
-        }
-        for tensor in tensors { finished(tensor) }
-        var first = 0
-        for (part, (name, outputs)) in projections.enumerated() {
-            catalog.note("\(name).weight", at: .columns(packed, part: part, first: first))
-            if bias { catalog.note("\(name).bias", at: .biases(packed, part: part, first: first)) }
-            first += outputs
-        }
-        return packed
     }
 
     /// A table whose rows are looked up, not multiplied: as the source has it, but never wider than `element`.
     func table(_ name: String, rows: Int, columns: Int) throws -> (buffer: AlignedBuffer, element: ElementType) {
-        guard let tensor = try take("\(name).weight", shape: [rows, columns]) else { return (AlignedBuffer(), element) }
-        let kept = tensor.element == .float32 ? element : tensor.element
+        guard let tensor = try take("\(name).weight", shape: [rows, columns]), let stored = tensor.element else {
+            return (AlignedBuffer(), element)
+        }
+        let kept = stored == .float32 ? element : stored
         let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
         // Blocks keep every thread busy; a slice of blocks is what the source has in memory at a time.
         let block = 256
@@ -100,7 +69,7 @@ final class WeightLoader {
                 runtime.pool.run(count: min(slice, blocks - start)) { index, _ in
                     let row = (start + index) * block
                     runtime.convert(
-                        tensor.base + row * tensor.rowByteCount, from: tensor.element,
+                        tensor.base + row * tensor.rowByteCount, from: stored,
                         to: buffer.base + row * columns * kept.byteCount, as: kept,
                         count: min(block, rows - row) * columns)
                 }
@@ -108,24 +77,23 @@ final class WeightLoader {
             }
         }
         finished(tensor)
-        catalog.note("\(name).weight", at: .table(buffer, kept))
+        catalog.note("\(name).weight", shape: [rows, columns], at: .table(buffer, kept))
+        catalog.add(.embedding, table: kept, byteCount: buffer.byteCount)
         return (buffer, kept)
     }
 
     /// nil: the tensor is there, and this is a survey.
-    private func take(_ name: String, shape: [Int]) throws -> WeightTensor? {
+    func take(_ name: String, _ type: WeightType = .numbers, shape: [Int]) throws -> WeightTensor? {
         switch purpose {
         case .survey:
-            try source.check(name, shape: shape)
+            try source.check(name, type, shape: shape)
             return nil
         case .load:
-            let tensor = try source.tensor(name, shape: shape)
-            catalog.note(name, shape: shape)
-            return tensor
+            return try source.tensor(name, type, shape: shape)
         }
     }
 
-    private func finished(_ tensor: WeightTensor) {
+    func finished(_ tensor: WeightTensor) {
         tensor.discard(tensor.byteCount)
         done += tensor.byteCount
         progress?(done, source.byteCount)

@@ -24,10 +24,10 @@ struct WeightScope {
     /// The outputs of several projections of one input as one packed weight.
     func projection(
         _ projections: [(name: String, outputs: Int)], inputs: Int, bias: Bool,
-        arrangement: PackedWeight.Arrangement = .sequential
+        arrangement: PackedWeight.Arrangement = .sequential, as kind: WeightKind = .projection
     ) throws -> PackedWeight {
         try loader.packed(
             projections.map { ("\(path).\($0.name)", $0.outputs) }, inputs: inputs, bias: bias,
-            arrangement: arrangement)
+            arrangement: arrangement, as: kind)
     }
 }

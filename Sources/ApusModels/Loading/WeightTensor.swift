@@ -5,72 +5,98 @@ import ApusTensor
 /// A tensor's numbers in memory for as long as they are being packed.
 struct WeightTensor {
     let base: UnsafeRawPointer
-    let element: ElementType
+    /// nil: integers.
+    let element: ElementType?
     let shape: [Int]
+    let byteCount: Int
     /// Keeps `base` valid.
     let owner: AnyObject
     /// Lets go of the memory that the first numbers take once they have been copied; counted in bytes.
     let discard: (_ byteCount: Int) -> Void
 
-    var byteCount: Int { shape.reduce(element.byteCount, *) }
     /// Bytes from one row to the next.
     var rowByteCount: Int { byteCount / shape[0] }
 }
 
+/// What the numbers of a tensor are to be.
+enum WeightType {
+    /// Any format that weights are read from.
+    case numbers
+    case int8
+    case int32
+
+    /// As safetensors name it.
+    var integerName: String? {
+        switch self {
+        case .numbers: nil
+        case .int8: "I8"
+        case .int32: "I32"
+        }
+    }
+}
+
 /// Where tensors come from, by their names in a checkpoint.
 protocol WeightSource {
+    func contains(_ name: String) -> Bool
     /// Reads nothing.
     ///
-    /// - Throws: `CheckpointError` when the tensor is missing, has another shape or a format that is not read.
-    func check(_ name: String, shape: [Int]) throws
-    /// - Throws: `CheckpointError` when the tensor is missing or has another shape.
-    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor
+    /// - Throws: `CheckpointError` when the tensor is missing, has another shape or is not of that type.
+    func check(_ name: String, _ type: WeightType, shape: [Int]) throws
+    /// - Throws: what `check` throws.
+    func tensor(_ name: String, _ type: WeightType, shape: [Int]) throws -> WeightTensor
     /// Bytes of all tensors, 0 when not known before.
     var byteCount: Int { get }
 }
 
-/// The tensors of a checkpoint, read where they are mapped.
+/// The tensors of a checkpoint.
 struct CheckpointWeights: WeightSource {
     let checkpoint: Checkpoint
+    /// Others may write to the files meanwhile: each tensor is copied out of its file before it is looked at. Otherwise it
+    /// is read where it is mapped.
+    var copies = false
 
-    func check(_ name: String, shape: [Int]) throws { _ = try checkpoint.tensor(name, shape: shape) }
+    func contains(_ name: String) -> Bool { checkpoint.contains(name) }
 
-    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
-        let source = try checkpoint.tensor(name, shape: shape)
+    func check(_ name: String, _ type: WeightType, shape: [Int]) throws { _ = try find(name, type, shape) }
+
+    func tensor(_ name: String, _ type: WeightType, shape: [Int]) throws -> WeightTensor {
+        let (file, range, element) = try find(name, type, shape)
+        if copies {
+            let numbers = try AlignedBuffer(byteCount: range.count)
+            try file.read(range, into: numbers.base)
+            return WeightTensor(
+                base: UnsafeRawPointer(numbers.base), element: element, shape: shape, byteCount: range.count,
+                owner: numbers, discard: { _ in })
+        }
         // An empty tensor has no address; no model has one, since every dimension of a configuration is positive.
         return WeightTensor(
-            base: source.bytes.baseAddress!, element: source.elementType, shape: shape, owner: source.file,
-            discard: source.discard(first:))
+            base: file.bytes.baseAddress! + range.lowerBound, element: element, shape: shape, byteCount: range.count,
+            owner: file, discard: { file.discard(range.lowerBound..<range.lowerBound + min($0, range.count)) })
+    }
+
+    private func find(
+        _ name: String, _ type: WeightType, _ shape: [Int]
+    ) throws -> (file: MappedFile, range: Range<Int>, element: ElementType?) {
+        if let integer = type.integerName {
+            let (file, range) = try checkpoint.integers(name, type: integer, shape: shape)
+            return (file, range, nil)
+        }
+        let source = try checkpoint.tensor(name, shape: shape)
+        return (source.file, source.range, source.elementType)
     }
 
     var byteCount: Int { checkpoint.files.reduce(0) { $0 + $1.bytes.count } }
-}
-
-/// The tensors of a checkpoint that others may write to meanwhile: each is copied out of its file before it is looked at.
-struct CopiedWeights: WeightSource {
-    let checkpoint: Checkpoint
-
-    func check(_ name: String, shape: [Int]) throws { _ = try checkpoint.tensor(name, shape: shape) }
-
-    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
-        let source = try checkpoint.tensor(name, shape: shape)
-        let numbers = try AlignedBuffer(byteCount: source.range.count)
-        try source.read(into: numbers.base)
-        return WeightTensor(
-            base: UnsafeRawPointer(numbers.base), element: source.elementType, shape: shape, owner: numbers,
-            discard: { _ in })
-    }
-
-    var byteCount: Int { CheckpointWeights(checkpoint: checkpoint).byteCount }
 }
 
 /// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.
 struct RandomWeights: WeightSource {
     let runtime: TensorRuntime
 
-    func check(_ name: String, shape: [Int]) {}
+    func contains(_ name: String) -> Bool { false }
 
-    func tensor(_ name: String, shape: [Int]) throws -> WeightTensor {
+    func check(_ name: String, _ type: WeightType, shape: [Int]) {}
+
+    func tensor(_ name: String, _ type: WeightType, shape: [Int]) throws -> WeightTensor {
         let count = shape.reduce(1, *)
         let numbers = try AlignedBuffer(byteCount: count * MemoryLayout<Float>.stride)
         var seed: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a of the name
@@ -86,7 +112,8 @@ struct RandomWeights: WeightSource {
             }
         }
         return WeightTensor(
-            base: UnsafeRawPointer(numbers.base), element: .float32, shape: shape, owner: numbers, discard: { _ in })
+            base: UnsafeRawPointer(numbers.base), element: .float32, shape: shape,
+            byteCount: count * MemoryLayout<Float>.stride, owner: numbers, discard: { _ in })
     }
 
     var byteCount: Int { 0 }

@@ -103,9 +103,16 @@ struct EmbeddingSchedulerRole {
         ).tokenCount
     }
 
+    private func summary(of model: EmbeddingModel) -> WeightSummary {
+        WeightSummary(
+            WeightReport(model.catalog, model.runtime), quantization: model.quantization,
+            kernels: model.runtime.kernelName)
+    }
+
     private func log(_ model: EmbeddingModel, _ limits: Limits, chunk: Int?) {
         let arithmetic = model.runtime.arithmetic(of: PackedWeight.Format(model.elementType))
         role.logger.info("Kernels: \(model.runtime.kernelName), \(arithmetic), dtype \(model.elementType.rawValue)")
+        summary(of: model).log(role.logger)
         role.logger.info("Threads: \(model.runtime.pool.threadCount)")
         role.logger.info(
             "Embedding model: pooling \(model.pooling), \(model.normalizes ? "normalised" : "not normalised")")
@@ -126,6 +133,8 @@ struct EmbeddingSchedulerRole {
             "threads": JSONValue(model.runtime.pool.threadCount),
             "kernels": .string(model.runtime.kernelName),
             "arithmetic": .string(model.runtime.arithmetic(of: PackedWeight.Format(model.elementType))),
+            "quantization": summary(of: model).quantization,
+            "weights": summary(of: model).json,
             "memory_usage": ["weight": .double(gigabytes)],
             "startup_time": ["load_weight": .double(loadSeconds), "scheduler_e2e": .double(startupSeconds)],
         ]

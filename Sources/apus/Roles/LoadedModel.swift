@@ -15,6 +15,7 @@ struct LoadedModel {
     /// What may take the model's place.
     let library: ModelLibrary
     let elementType: ElementType
+    private let weights: WeightSummary
     /// nil: prompts are not cut.
     let chunkedPrefillSize: Int?
     private let budget: MemoryBudget
@@ -70,6 +71,8 @@ struct LoadedModel {
         let pool = worker.pool
         library = ModelLibrary(replacing: decoder, room: { ModelLibrary.room(beside: pool) }, open: open)
         elementType = loader.elementType
+        weights = WeightSummary(
+            WeightReport(decoder.catalog, runtime), quantization: loader.quantization, kernels: runtime.kernelName)
         weightBytes = max(0, before.available - after.available)
         availableAtStart = before.available
         self.runtime = runtime
@@ -79,6 +82,7 @@ struct LoadedModel {
     func log(_ logger: Logger, _ given: ServeConfiguration, limits: Limits) {
         let arithmetic = runtime.arithmetic(of: PackedWeight.Format(elementType))
         logger.info("Kernels: \(runtime.kernelName), \(arithmetic), dtype \(elementType.rawValue)")
+        weights.log(logger)
         logger.info("Threads: \(runtime.pool.threadCount)")
         logger.info("\(budget.summary)")
         let chunk = chunkedPrefillSize ?? -1
@@ -108,6 +112,8 @@ struct LoadedModel {
             "threads": JSONValue(runtime.pool.threadCount),
             "kernels": .string(runtime.kernelName),
             "arithmetic": .string(runtime.arithmetic(of: PackedWeight.Format(elementType))),
+            "quantization": weights.quantization,
+            "weights": weights.json,
             "memory_usage": .object(memory),
             "startup_time": .object(startup),
         ]

@@ -20,17 +20,28 @@ enum ModelFiles {
     ///
     /// - Parameters:
     ///   - path: nil: the launch's, and so for `format`.
-    static func loader(_ role: RoleLaunch, path: String? = nil, format: String? = nil) throws -> ModelLoader {
+    ///   - quantization: Of the model whose place it is to take; nil: the launch's.
+    static func loader(
+        _ role: RoleLaunch, path: String? = nil, format: String? = nil, quantization: Quantization? = nil
+    ) throws -> ModelLoader {
         let given = role.configuration
         let format = format ?? given.loadFormat
         guard ["auto", "safetensors", "dummy"].contains(format) else {
             throw WeightFailure.unfit(
                 reason: "load_format '\(format)' is not supported; auto, safetensors and dummy are")
         }
-        return try ModelLoader(
+        let loader = try ModelLoader(
             directory: directory(path ?? given.modelPath ?? "", given, role.environment),
-            weights: format == "dummy" ? .random : .checkpoint,
-            elementType: elementType(given.dtype), overrides: given.modelOverrides)
+            weights: format == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
+            quantization: quantization ?? given.quantization.flatMap(Quantization.init(name:)),
+            overrides: given.modelOverrides)
+        guard path != nil || given.quantization != "compressed-tensors" || loader.configuration.quantization != nil
+        else {
+            throw Failure(
+                "argument --quantization: compressed-tensors is what a checkpoint says of itself, and this one does not "
+                    + "(w8a8_int8, int4 and int4-128 quantise it)", code: Failure.usage)
+        }
+        return loader
     }
 
     /// The model, checked and not yet read, if it is one that makes vectors; nil: it generates.
@@ -49,7 +60,7 @@ enum ModelFiles {
         return try EmbeddingLoader(
             directory: directory, isAsked: given.isEmbedding,
             weights: given.loadFormat == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
-            overrides: given.modelOverrides)
+            quantization: given.quantization.flatMap(Quantization.init(name:)), overrides: given.modelOverrides)
     }
 
     /// What the front must know of a model that makes vectors; nil: it generates.

@@ -47,8 +47,9 @@ struct SchedulerRole {
             to: .detokenizer, in: role.directory, context: context)
 
         let role = role
+        let quantization = loader.quantization
         let open: @Sendable (String?, String?) throws -> ModelLoader = { path, format in
-            try ModelFiles.loader(role, path: path, format: format)
+            try ModelFiles.loader(role, path: path, format: format, quantization: quantization)
         }
         let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
         let model = try LoadedModel(loader, runtime, given, role.logger, open: open) { share in

@@ -67,11 +67,11 @@ extension FlagTable {
             "enable-custom-logit-processor", .boolean, default: .boolean(false),
             .refused("Apus runs no Python code of requests"), section: .execution, "Code in requests."),
         Flag(
-            "enable-return-hidden-states", .boolean, default: .boolean(false),
-            .refused("hidden states are not returned by this version"), section: .execution, "Hidden states."),
+            "enable-return-hidden-states", .boolean, default: .boolean(false), section: .execution,
+            "Let requests ask for hidden states: --return-hidden-states-mode full."),
         Flag(
-            "return-hidden-states-mode", .choice(["last", "full"]),
-            .refused("hidden states are not returned by this version"), section: .execution, "Which hidden states."),
+            "return-hidden-states-mode", .choice(["last", "full"]), section: .execution,
+            "Hidden states that requests may ask for: of the last token, or of prompt and output."),
         Flag(
             "enable-torch-compile", .boolean, default: .boolean(false), noGraphs, section: .execution,
             "Accepted for compatibility."),

@@ -51,6 +51,8 @@ extension ServeConfiguration {
     // Execution.
     package var threads: Int? { integer("threads") }
     package var randomSeed: Int? { integer("random-seed") }
+    package var returnsHiddenStates: Bool { boolean("enable-return-hidden-states") }
+    package var hiddenStatesMode: String? { text("return-hidden-states-mode") }
 
     // Observability.
     package var logLevel: String { requiredText("log-level") }

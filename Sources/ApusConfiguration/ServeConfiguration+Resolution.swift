@@ -18,6 +18,9 @@ extension ServeConfiguration {
         resolved.setUnlessGiven("random-seed", .integer(seed))
         resolved.setUnlessGiven("page-size", .integer(1))
         resolved.set("device", .text("cpu"))
+        // Either flag stands for both.
+        if returnsHiddenStates { resolved.setUnlessGiven("return-hidden-states-mode", .text("full")) }
+        if resolved.hiddenStatesMode != nil { resolved.set("enable-return-hidden-states", .boolean(true)) }
         if resolved.servedModelName?.contains(":") == true {
             throw ConfigurationError("argument --served-model-name: needed, because the model path contains ':'")
         }

@@ -5,15 +5,17 @@ struct Piece {
     /// nil: what the end of the stream adds without a token.
     let token: Int32?
     let logprobs: TokenLogprobs?
+    let hidden: HiddenState?
     /// As the client sees it.
     private(set) var text: String
     /// Where it lies in the two texts that are searched, in UTF-8 bytes.
     private var spelled = 0..<0
     private var seen = 0..<0
 
-    init(token: Int32?, logprobs: TokenLogprobs?, text: String) {
+    init(token: Int32?, logprobs: TokenLogprobs?, hidden: HiddenState? = nil, text: String) {
         self.token = token
         self.logprobs = logprobs
+        self.hidden = hidden
         self.text = text
     }
 

@@ -15,6 +15,7 @@ final class TextStream {
     private var watch: StopWatch?
     private var held: [Piece] = []
     private var promptLogprobs: [TokenLogprobs] = []
+    private var promptHidden: [HiddenState] = []
     /// Tokens and UTF-8 bytes of text given away.
     private var sentTokens = 0
     private var sentBytes = 0
@@ -40,11 +41,12 @@ final class TextStream {
         precondition((0...received).contains(update.start) && !hasEnded, "an update that does not follow")
         usage = update.usage
         timing = update.timing
-        if received == 0 { promptLogprobs = update.promptLogprobs }
+        if received == 0 { (promptLogprobs, promptHidden) = (update.promptLogprobs, update.promptHidden) }
         for index in update.ids.indices.dropFirst(received - update.start) {
             let logprobs = index < update.logprobs.count ? update.logprobs[index] : nil
+            let hidden = index < update.hidden.count ? update.hidden[index] : nil
             let isLast = index == update.ids.count - 1
-            let match = take(update.ids[index], logprobs, isHidden: isLast && isTrimmed(update.finish))
+            let match = take(update.ids[index], logprobs, hidden, isHidden: isLast && isTrimmed(update.finish))
             if let match { return end(at: match) }
         }
         guard let finish = update.finish else { return delta(finish: nil) }
@@ -67,11 +69,14 @@ final class TextStream {
         if case .stopToken = finish { !noStopTrim } else { false }
     }
 
-    private func take(_ token: Int32, _ logprobs: TokenLogprobs?, isHidden: Bool) -> StopWatch.Match? {
+    private func take(
+        _ token: Int32, _ logprobs: TokenLogprobs?, _ hidden: HiddenState?, isHidden: Bool
+    ) -> StopWatch.Match? {
         received += 1
         // Models may have more rows than their tokenizer has tokens; the reference reads those as token 0.
         let known = token >= 0 && Int(token) < vocabularySize ? token : 0
-        var piece = Piece(token: token, logprobs: logprobs, text: isHidden ? "" : decoder.append(known))
+        var piece = Piece(
+            token: token, logprobs: logprobs, hidden: hidden, text: isHidden ? "" : decoder.append(known))
         piece.begin(watch)
         let match = watch?.append(known, seen: piece.text)
         piece.end(watch)
@@ -100,7 +105,7 @@ final class TextStream {
     /// What may leave now; everything at the end.
     private func delta(finish: FinishReason?) -> TextDelta? {
         let count = finish == nil ? held.firstIndex { !$0.isSafe(watch) } ?? held.count : held.count
-        guard finish != nil || count > 0 || !promptLogprobs.isEmpty else { return nil }
+        guard finish != nil || count > 0 || !promptLogprobs.isEmpty || !promptHidden.isEmpty else { return nil }
         defer { held.removeFirst(count) }
         return makeDelta(held[..<count], finish: finish)
     }
@@ -109,8 +114,10 @@ final class TextStream {
         var delta = TextDelta(
             rid: rid, start: sentTokens, ids: pieces.compactMap(\.token), textStart: sentBytes,
             text: pieces.reduce(into: "") { $0 += $1.text }, logprobs: pieces.compactMap(\.logprobs),
-            promptLogprobs: promptLogprobs, finish: finish, usage: usage, timing: timing)
+            promptLogprobs: promptLogprobs, hidden: pieces.compactMap(\.hidden), promptHidden: promptHidden,
+            finish: finish, usage: usage, timing: timing)
         promptLogprobs = []
+        promptHidden = []
         sentTokens += delta.ids.count
         sentBytes += delta.text.utf8.count
         // Until the end, counts agree with the tokens that the client has, not with those still held.

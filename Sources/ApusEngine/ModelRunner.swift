@@ -8,6 +8,7 @@ package final class ModelRunner: ModelWorker {
     package let slotCount: Int
     package let contextLength: Int
     package let vocabularySize: Int
+    package let hiddenSize: Int
     package let endTokenIDs: [Int32]
 
     private let session: DecoderSession
@@ -23,6 +24,7 @@ package final class ModelRunner: ModelWorker {
     // Refilled by each step.
     private var rows: [DecoderSession.Rows] = []
     private var work: [HeadRow] = []
+    private var hiddenWork: [HeadRow] = []
     private var rowIndices: [Int32] = []
     private var rowOutputs: [SequenceOutput] = []
     private var generations: [Int] = []
@@ -51,6 +53,7 @@ package final class ModelRunner: ModelWorker {
         self.slotCount = slotCount
         self.contextLength = contextLength ?? configuration.contextLength
         vocabularySize = configuration.vocabularySize
+        hiddenSize = configuration.hiddenSize
         runtime = decoder.runtime
         decoders = [0: decoder]
         session = try DecoderSession(decoder, slotCount: slotCount, contextLength: self.contextLength)
@@ -118,8 +121,21 @@ package final class ModelRunner: ModelWorker {
         session.decoder = decoder
         plan(batch, generation)
         groupTokens.withUnsafeBufferPointer { session.run($0, sequences: rows) }
+        for start in stride(from: 0, to: hiddenWork.count, by: headRows) {
+            collect(start..<min(start + headRows, hiddenWork.count), &result)
+        }
         for start in stride(from: 0, to: work.count, by: headRows) {
             finish(start..<min(start + headRows, work.count), batch, &result)
+        }
+    }
+
+    /// Hidden states of some of the rows wanted.
+    private func collect(_ range: Range<Int>, _ result: inout ForwardResult) {
+        rowIndices.removeAll(keepingCapacity: true)
+        for item in hiddenWork[range] { rowIndices.append(item.row) }
+        let states = rowIndices.withUnsafeBufferPointer { session.states(rows: $0) }
+        for (row, item) in hiddenWork[range].enumerated() {
+            result.outputs[item.sequence].hidden.append(Array(states[row]))
         }
     }
 
@@ -127,6 +143,7 @@ package final class ModelRunner: ModelWorker {
     private func plan(_ batch: ForwardBatch, _ generation: Int) {
         rows.removeAll(keepingCapacity: true)
         work.removeAll(keepingCapacity: true)
+        hiddenWork.removeAll(keepingCapacity: true)
         groupTokens.removeAll(keepingCapacity: true)
         var keptCount = 0
         for (index, sequence) in batch.sequences.enumerated() where sequence.generation == generation {
@@ -136,10 +153,11 @@ package final class ModelRunner: ModelWorker {
             let prompt = sequence.promptLogprobRows
             precondition(count > 0 && sequence.slots.count >= sequence.position + count, "rows or slots are missing")
             precondition(prompt.upperBound <= count && prompt.count == sequence.promptLogprobTargets.count)
+            precondition(sequence.hiddenRows.upperBound <= count)
             // From the first row that is wanted to the last one.
-            let first = prompt.isEmpty ? count - 1 : prompt.lowerBound
-            let wanted =
-                prompt.isEmpty && !sequence.samples ? 0..<0 : first..<(sequence.samples ? count : prompt.upperBound)
+            let parts = [prompt, sequence.hiddenRows, sequence.samples ? count - 1..<count : 0..<0]
+                .filter { !$0.isEmpty }
+            let wanted = (parts.map(\.lowerBound).min() ?? 0)..<(parts.map(\.upperBound).max() ?? 0)
             rows.append(
                 DecoderSession.Rows(
                     range: rowStart..<rowStart + count, position: sequence.position,
@@ -153,6 +171,12 @@ package final class ModelRunner: ModelWorker {
             }
             for (promptIndex, row) in prompt.enumerated() { want(row, promptIndex: promptIndex) }
             if sequence.samples { want(count - 1, promptIndex: nil) }
+            for row in sequence.hiddenRows {
+                hiddenWork.append(
+                    HeadRow(
+                        row: Int32(keptCount + row - wanted.lowerBound), sequence: index, promptIndex: nil,
+                        position: sequence.position + row))
+            }
             keptCount += wanted.count
         }
     }

@@ -11,6 +11,8 @@ package protocol ModelWorker: AnyObject {
     /// Longest sequence, in tokens, that the model can hold.
     var contextLength: Int { get }
     var vocabularySize: Int { get }
+    /// Numbers of a hidden state.
+    var hiddenSize: Int { get }
     /// Tokens that end a sequence (config.json and generation_config.json).
     var endTokenIDs: [Int32] { get }
 
@@ -63,10 +65,14 @@ package struct ForwardSequence {
     package var promptLogprobRows: Range<Int>
     /// The prompt tokens that follow those rows (`promptLogprobRows.count` of them).
     package var promptLogprobTargets: ArraySlice<Int32>
+    /// Rows, counted from `rowStart`, whose hidden states are wanted; empty: none.
+    package var hiddenRows: Range<Int>
 
     package init(
         rowStart: Int, rowCount: Int, position: Int, slots: SlotTable, samples: Bool, sampler: SequenceSampler,
-        promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = [], generation: Int = 0
+        promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = [],
+        hiddenRows: Range<Int> = 0..<0,
+        generation: Int = 0
     ) {
         self.rowStart = rowStart
         self.rowCount = rowCount
@@ -77,6 +83,7 @@ package struct ForwardSequence {
         self.sampler = sampler
         self.promptLogprobRows = promptLogprobRows
         self.promptLogprobTargets = promptLogprobTargets
+        self.hiddenRows = hiddenRows
     }
 }
 
@@ -95,6 +102,8 @@ package struct SequenceOutput {
     package var logprobs: PositionLogprobs?
     /// One entry for each of `promptLogprobRows`.
     package var promptLogprobs: [PositionLogprobs]
+    /// The hidden state of each of `hiddenRows`, after the last norm.
+    package var hidden: [[Float]] = []
 
     package init(token: Int32?, logprobs: PositionLogprobs? = nil, promptLogprobs: [PositionLogprobs] = []) {
         self.token = token

@@ -34,13 +34,14 @@ package final class Front: Sendable {
     /// All routes, for the responder and for tests that walk them.
     var routes: RouteTable {
         var table = RouteTable()
-        let generate = GenerateRoute(service: service)
-        table.add("/generate", methods: [.post, .put], generate.respond)
+        GenerateRoute(service: service).add(to: &table)
+        SessionRoutes(service: service).add(to: &table)
         HealthRoutes(service: service).add(to: &table)
         InformationRoutes(service: service).add(to: &table)
         ControlRoutes(service: service).add(to: &table)
         WeightRoutes(service: service).add(to: &table)
         PauseRoutes(service: service).add(to: &table)
+        LoRARoutes(service: service).add(to: &table)
         ModelRoutes(service: service).add(to: &table)
         TokenizeRoutes(service: service).add(to: &table)
         CompletionRoutes(service: service).add(to: &table)
@@ -48,7 +49,10 @@ package final class Front: Sendable {
         EncodeRoute(service: service).add(to: &table)
         VectorRoutes(service: service).add(to: &table)
         ScoreRoute(service: service).add(to: &table)
+        AnthropicRoutes(service: service).add(to: &table)
+        OllamaRoutes(service: service).add(to: &table)
         LaterRoutes(service: service).add(to: &table)
+        OpenAPIDocument(version: configuration.version).add(to: &table)
         return table
     }
 

@@ -1,4 +1,5 @@
 package import ApusJSON
+package import ApusWire
 
 /// Everything that the front is told at launch; resolved before, never changed.
 package struct FrontConfiguration: Sendable {
@@ -33,6 +34,8 @@ package struct FrontConfiguration: Sendable {
     package var incrementalStreaming = false
     /// Prompts that are too long lose their end instead of being refused.
     package var allowAutoTruncate = false
+    /// Hidden states that requests may ask for; nil: none.
+    package var hiddenStates: HiddenRequest?
     /// Timing keys in `meta_info`.
     package var enableMetrics = false
     package var isRadixCacheDisabled = false

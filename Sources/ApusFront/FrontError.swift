@@ -17,6 +17,8 @@ enum FrontError: Error, Hashable {
     case control(String, extra: JSONObject = JSONObject())
     /// An OpenAI-style handler refuses the request; `kind` is the body's `type`.
     case openAI(status: Int, kind: String, String)
+    /// An Anthropic-style handler refuses the request.
+    case anthropic(status: Int, String)
     case modelNotFound(String)
     case notFound
     case methodNotAllowed(allow: String)
@@ -36,7 +38,7 @@ extension FrontError {
     var status: Int {
         switch self {
         case .refused, .schema, .field, .control: 400
-        case .unavailable(let status, _), .openAI(let status, _, _): status
+        case .unavailable(let status, _), .openAI(let status, _, _), .anthropic(let status, _): status
         case .unauthorized: 401
         case .modelNotFound, .notFound: 404
         case .methodNotAllowed: 405
@@ -49,7 +51,7 @@ extension FrontError {
     var message: String {
         switch self {
         case .refused(let message), .schema(let message), .field(let message), .unavailable(_, let message),
-            .control(let message, _), .openAI(_, _, let message):
+            .control(let message, _), .openAI(_, _, let message), .anthropic(_, let message):
             message
         case .unauthorized: "Unauthorized"
         case .modelNotFound(let id): "The model '\(id)' does not exist"
@@ -72,6 +74,8 @@ extension FrontError {
         case .control(let message, let extra):
             .object(JSONObject([("success", false), ("message", .string(message))] + extra.map { ($0.key, $0.value) }))
         case .openAI(let status, let kind, let message): Self.flat(message, type: kind, code: status)
+        case .anthropic(let status, let message):
+            ["type": "error", "error": ["type": .string(Self.anthropicKind(status)), "message": .string(message)]]
         case .modelNotFound:
             [
                 "error": [
@@ -117,6 +121,19 @@ extension FrontError {
             .internalServerError, .notImplemented, .serviceUnavailable,
         ]
         return known.first { $0.code == code } ?? HTTPResponse.Status(code: code)
+    }
+
+    /// The name that Anthropic's API gives to errors of this status.
+    private static func anthropicKind(_ status: Int) -> String {
+        switch status {
+        case 401: "authentication_error"
+        case 403: "permission_error"
+        case 404: "not_found_error"
+        case 413: "request_too_large"
+        case 400..<500: "invalid_request_error"
+        case 503: "overloaded_error"
+        default: "api_error"
+        }
     }
 
     private static func flat(_ message: String, type: String, code: Int) -> JSONValue {

@@ -24,6 +24,7 @@ final class FrontService: Sendable {
     let work = WorkPool()
     let bodies: BodyReader
     let connections = Connections()
+    let sessions = SessionTable()
     /// Seconds of the Unix clock.
     let startedAt = Clocks.unix()
     private let condition = Mutex(Condition())

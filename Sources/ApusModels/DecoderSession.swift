@@ -94,6 +94,13 @@ package final class DecoderSession {
         return decoder.normed(hidden, context)
     }
 
+    /// Hidden states of some of the kept rows of the last `run`, as the head would see them, counted among these:
+    /// [rows.count, hiddenSize], valid until the next call.
+    package func states(rows: UnsafeBufferPointer<Int32>) -> Matrix {
+        guard let decoder, let hidden else { preconditionFailure("hidden states before any run") }
+        return decoder.states(hidden, rows: rows, context)
+    }
+
     /// Logits of some of the kept rows of the last `run`, counted among these: [rows.count, vocabularySize], valid until
     /// the next call.
     package func logits(rows: UnsafeBufferPointer<Int32>) -> Matrix {

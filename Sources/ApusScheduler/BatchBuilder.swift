@@ -45,6 +45,7 @@ struct BatchBuilder {
                 rowStart: batch.tokens.count, rowCount: rowCount, position: request.computed, slots: table,
                 samples: isComplete && request.maxNewTokens > 0, sampler: request.sampler,
                 promptLogprobRows: logprobRows, promptLogprobTargets: request.promptLogprobTargets(logprobRows),
+                hiddenRows: request.hiddenRows(count: rowCount, isComplete: isComplete),
                 generation: request.generation))
         batch.tokens.append(contentsOf: request.tokens[request.computed..<end])
         entries.append(Entry(request: request, rowCount: rowCount, isComplete: isComplete))

@@ -6,6 +6,7 @@ struct Intake {
     let configuration: SchedulerConfiguration
     let limits: Limits
     let vocabularySize: Int
+    let hiddenSize: Int
     /// Worker's and tokenizer's end tokens, each once.
     let endTokenIDs: [Int32]
 
@@ -27,13 +28,20 @@ struct Intake {
         }
     }
 
-    init(_ configuration: SchedulerConfiguration, limits: Limits, vocabularySize: Int, workerEndTokenIDs: [Int32]) {
+    init(
+        _ configuration: SchedulerConfiguration, limits: Limits, vocabularySize: Int, hiddenSize: Int = 0,
+        workerEndTokenIDs: [Int32]
+    ) {
         self.configuration = configuration
         self.limits = limits
         self.vocabularySize = vocabularySize
+        self.hiddenSize = hiddenSize
         var seen: Set<Int32> = []
         endTokenIDs = (workerEndTokenIDs + configuration.extraEndTokenIDs).filter { seen.insert($0).inserted }
     }
+
+    /// Numbers of all hidden states of one request: they go over the ring together.
+    private static let mostHiddenNumbers = 16 << 20
 
     func admit(_ request: GenerateRequest, generation: Int = 0) throws(Refusal) -> Admitted {
         try checkIDs(request)
@@ -46,8 +54,16 @@ struct Intake {
                         + "Please use a smaller logprob_start_len.")
             }
         }
+        let maxNewTokens = clip(request.sampling.maxNewTokens, promptCount: prompt.count)
+        if request.hidden == .full {
+            let most = Self.mostHiddenNumbers / max(1, hiddenSize)
+            guard prompt.count + maxNewTokens <= most else {
+                throw Refusal(
+                    "Hidden states of \(prompt.count + maxNewTokens) tokens were asked for; at most \(most) fit.")
+            }
+        }
         return Admitted(
-            prompt: prompt, maxNewTokens: clip(request.sampling.maxNewTokens, promptCount: prompt.count),
+            prompt: prompt, maxNewTokens: maxNewTokens,
             interval: interval(request),
             namespace: PrefixNamespace(name: request.cacheNamespace, generation: generation),
             endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken))

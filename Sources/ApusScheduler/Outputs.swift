@@ -84,6 +84,7 @@ final class Outputs {
             end += 1
             guard !request.isReleased else { continue }
             tokens += request.unsent + (request.sent == 0 ? request.promptLogprobs.count : 0)
+            tokens += request.unsentHiddenNumbers
             updates.append(update(of: request))
         }
         return end
@@ -94,7 +95,9 @@ final class Outputs {
             rid: request.rid, opening: request.isOpened ? nil : opening(of: request), start: request.sent,
             ids: request.output(from: request.sent),
             logprobs: request.logprobs == nil ? [] : Array(request.outputLogprobs[request.sent...]),
-            promptLogprobs: request.sent == 0 ? request.promptLogprobs : [], finish: request.finish,
+            promptLogprobs: request.sent == 0 ? request.promptLogprobs : [],
+            hidden: request.hidden == nil ? [] : Array(request.outputHidden[request.sent...]),
+            promptHidden: request.sent == 0 ? request.promptHidden : [], finish: request.finish,
             usage: request.usage, timing: request.timing)
     }
 

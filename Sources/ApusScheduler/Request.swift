@@ -28,6 +28,7 @@ final class Request {
     let interval: Int
     let stream: Bool
     let logprobs: LogprobRequest?
+    let hidden: HiddenRequest?
     let sampler: SequenceSampler
     let promptCount: Int
 
@@ -40,6 +41,9 @@ final class Request {
     let promptTail: [Int32]
     private(set) var outputLogprobs: [TokenLogprobs] = []
     private(set) var promptLogprobs: [TokenLogprobs] = []
+    /// Those that the output's tokens were chosen by; with `last` the older ones are empty.
+    private(set) var outputHidden: [HiddenState] = []
+    private(set) var promptHidden: [HiddenState] = []
     private(set) var finish: FinishReason?
 
     // MARK: Memory
@@ -78,6 +82,7 @@ final class Request {
         interval = admitted.interval
         stream = request.stream
         logprobs = request.logprobs
+        hidden = request.hidden
         promptCount = admitted.prompt.count
         tokens = admitted.prompt
         outputStart = admitted.prompt.count
@@ -105,7 +110,9 @@ final class Request {
         precondition(phase == .waiting && computed == 0)
         namespace.generation = generation
         // Without output yet it is as if it had just come.
-        if generated == 0, !promptLogprobs.isEmpty { promptLogprobs.removeLast(promptLogprobs.count - 1) }
+        guard generated == 0 else { return }
+        if !promptLogprobs.isEmpty { promptLogprobs.removeLast(promptLogprobs.count - 1) }
+        promptHidden.removeAll()
     }
 
     /// What comes next is made by weights of this name.
@@ -121,11 +128,22 @@ final class Request {
     var generated: Int { tokens.count - outputStart }
     var unsent: Int { generated - sent }
 
+    /// Numbers of hidden states that the next update carries.
+    var unsentHiddenNumbers: Int {
+        guard hidden != nil else { return 0 }
+        let states = outputHidden[sent...].reduce(0) { $0 + $1.numbers.count }
+        return sent == 0 ? promptHidden.reduce(states) { $0 + $1.numbers.count } : states
+    }
+
     func output(from start: Int) -> [Int32] { Array(tokens[(outputStart + start)...]) }
 
-    func append(_ token: Int32, logprobs position: PositionLogprobs?) {
+    func append(_ token: Int32, logprobs position: PositionLogprobs?, hidden state: HiddenState? = nil) {
         tokens.append(token)
         sampler.note(token)
+        if let hidden {
+            if hidden == .last, let index = outputHidden.indices.last { outputHidden[index].numbers = [] }
+            outputHidden.append(state ?? HiddenState([]))
+        }
         guard logprobs != nil else { return }
         outputLogprobs.append(position.map { TokenLogprobs(token: token, $0) } ?? .init(token: token, logprob: nil))
     }
@@ -146,13 +164,43 @@ final class Request {
 
     /// Prompt tokens that may come from the cache: one token is always computed, and so is each position whose
     /// successor's log probability is still wanted.
-    var reuseLimit: Int { min(tokens.count - 1, nextLogprobRow ?? .max) }
+    var reuseLimit: Int { min(tokens.count - 1, nextLogprobRow ?? .max, nextHiddenRow ?? .max) }
 
     /// Position of the next row that a prompt log probability is wanted of.
     private var nextLogprobRow: Int? {
         guard let start = logprobs?.promptStart, !promptLogprobs.isEmpty else { return nil }
         let row = start + promptLogprobs.count - 1
         return row < promptCount - 1 ? row : nil
+    }
+
+    /// Position of the next prompt row whose hidden state is wanted.
+    private var nextHiddenRow: Int? {
+        switch hidden {
+        case nil: nil
+        case .last?: promptHidden.isEmpty && generated == 0 ? promptCount - 1 : nil
+        case .full?: promptHidden.count < promptCount ? promptHidden.count : nil
+        }
+    }
+
+    /// Rows, counted from `computed`, among the next `count` whose hidden states are wanted: those of the prompt that are
+    /// not there yet, and the one that the next token is chosen by.
+    func hiddenRows(count: Int, isComplete: Bool) -> Range<Int> {
+        guard hidden != nil else { return 0..<0 }
+        let end = isComplete ? computed + count : min(computed + count, promptCount)
+        let start = nextHiddenRow ?? tokens.count - 1
+        guard start < end else { return 0..<0 }
+        precondition(start >= computed, "hidden states were skipped")
+        return (start - computed)..<(end - computed)
+    }
+
+    /// Takes in the hidden states of `hiddenRows`, and gives the one that the next token was chosen by.
+    func noteHidden(_ states: [[Float]]) -> HiddenState? {
+        guard !states.isEmpty else { return nil }
+        if nextHiddenRow != nil {
+            let wanted = promptCount - (nextHiddenRow ?? 0)
+            promptHidden += states.prefix(wanted).map(HiddenState.init)
+        }
+        return states.last.map(HiddenState.init)
     }
 
     /// Rows, counted from `computed`, among the next `count` whose successors' log probabilities are wanted.

@@ -33,6 +33,7 @@ extension Scheduler {
         let request = entry.request
         request.computed += entry.rowCount
         request.notePromptLogprobs(output.promptLogprobs)
+        let hidden = request.noteHidden(output.hidden)
         guard entry.isComplete else { return keepPrefix(request) }
         if request.timing.prefillFinished == 0 { request.timing.prefillFinished = moment }
         guard request.maxNewTokens > 0 else { return end(request, .length(0), keepsPrefix: true) }
@@ -40,12 +41,12 @@ extension Scheduler {
         guard intake.isValid(token) else {
             // Nothing computed from such numbers may be met by others.
             request.noteWeights(generations.label(of: request.generation))
-            request.append(intake.substitute(for: request), logprobs: output.logprobs)
+            request.append(intake.substitute(for: request), logprobs: output.logprobs, hidden: hidden)
             return end(request, .notANumber, keepsPrefix: false)
         }
         if request.phase == .prefilling { keepPrefix(request) }
         request.noteWeights(generations.label(of: request.generation))
-        request.append(token, logprobs: output.logprobs)
+        request.append(token, logprobs: output.logprobs, hidden: hidden)
         statistics.generatedTokens += 1
         log.generated += 1
         if let reason = intake.ending(of: request, token: token) {

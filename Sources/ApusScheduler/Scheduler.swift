@@ -93,7 +93,7 @@ package final class Scheduler {
         limits = Limits(
             configuration, slotCount: worker.slotCount, modelContextLength: worker.contextLength)
         intake = Intake(
-            configuration, limits: limits, vocabularySize: worker.vocabularySize,
+            configuration, limits: limits, vocabularySize: worker.vocabularySize, hiddenSize: worker.hiddenSize,
             workerEndTokenIDs: worker.endTokenIDs)
         cache = KVCache(
             slotCount: worker.slotCount, pageSize: configuration.pageSize, isDisabled: configuration.disableRadixCache)

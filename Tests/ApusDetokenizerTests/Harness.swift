@@ -14,6 +14,8 @@ struct Harness {
         var text: [UInt8] = []
         var logprobs: [TokenLogprobs] = []
         var promptLogprobs: [TokenLogprobs] = []
+        var hidden: [HiddenState] = []
+        var promptHidden: [HiddenState] = []
         var finish: FinishReason?
         var usage = Usage(promptTokens: 0)
 
@@ -47,6 +49,8 @@ struct Harness {
         reply.text += Array(delta.text.utf8).dropFirst(reply.text.count - delta.textStart)
         reply.logprobs += delta.logprobs
         reply.promptLogprobs += delta.promptLogprobs
+        reply.hidden += delta.hidden
+        reply.promptHidden += delta.promptHidden
         reply.finish = delta.finish
         reply.usage = delta.usage
         replies[delta.rid] = reply

@@ -4,6 +4,25 @@ import ApusTestSupport
 import Testing
 
 struct GoldenTests {
+    /// Of every token of a prompt that comes in pieces, with the head's memory for three rows at a time.
+    @Test(arguments: ModelFixtures.names)
+    func hiddenStatesAreThoseOfTransformers(_ model: String) throws {
+        let harness = try RunnerHarness(model, .float32, logitsByteCount: 3 * 384 * 4)
+        let golden = try HiddenGolden(model)
+        let sequence = RunningSequence.greedy(golden.prompt, wantsPromptLogprobs: true)
+        sequence.wantsHidden = true
+        _ = try harness.step([(sequence, 7)])
+        _ = try harness.step([(sequence, golden.prompt.count - 7)])
+        #expect(sequence.hidden.count == golden.prompt.count)
+        for (found, expected) in zip(sequence.hidden, golden.states) {
+            #expect(found.count == expected.count)
+            for (found, expected) in zip(found, expected) { #expect(abs(found - expected) < 1e-4) }
+        }
+        // The next token's is the row that it was chosen by.
+        _ = try harness.step([(sequence, 1)])
+        #expect(sequence.hidden.count == golden.prompt.count + 1)
+    }
+
     /// 64 greedy tokens, and the log probabilities of the prompt.
     @Test(arguments: ModelFixtures.names)
     func float32GeneratesWhatTransformersDoes(_ model: String) throws {

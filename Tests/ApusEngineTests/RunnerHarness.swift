@@ -51,6 +51,7 @@ final class RunnerHarness {
                     rowStart: batch.tokens.count, rowCount: count, position: start, slots: sequence.slots,
                     samples: start + count == known.count, sampler: sequence.sampler,
                     promptLogprobRows: logprobRows, promptLogprobTargets: targets,
+                    hiddenRows: sequence.wantsHidden ? 0..<count : 0..<0,
                     generation: sequence.generation))
             batch.tokens.append(contentsOf: known[start..<start + count])
         }
@@ -58,6 +59,7 @@ final class RunnerHarness {
         for ((sequence, count), output) in zip(parts, result.outputs) {
             sequence.computed += count
             sequence.promptLogprobs.append(contentsOf: output.promptLogprobs)
+            sequence.hidden += output.hidden
             if let token = output.token {
                 sequence.tokens.append(token)
                 sequence.sampler.note(token)
@@ -88,6 +90,8 @@ final class RunningSequence {
     var generation = 0
     let wantsPromptLogprobs: Bool
     var promptLogprobs: [PositionLogprobs] = []
+    var wantsHidden = false
+    var hidden: [[Float]] = []
     var outputLogprobs: [PositionLogprobs] = []
 
     init(_ prompt: [Int32], _ sampler: SequenceSampler, wantsPromptLogprobs: Bool = false) {

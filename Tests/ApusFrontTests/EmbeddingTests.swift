@@ -239,7 +239,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"documents":["b"]}"#, "Bad Request", "query: the field is required"),
-        (#"{"query":"a","documents":"b"}"#, "Bad Request", "documents: expected an array of strings"),
+        (#"{"query":"a","documents":"b"}"#, "Bad Request", "documents: expected an array of strings, got a string"),
         (#"{"query":"","documents":["b"]}"#, "BadRequestError", "Query cannot be empty"),
         (#"{"query":" ","documents":["b"]}"#, "BadRequestError", "Query cannot be empty or whitespace only"),
         (#"{"query":"a","documents":[]}"#, "BadRequestError", "Documents cannot be empty"),

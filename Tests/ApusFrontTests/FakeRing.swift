@@ -217,7 +217,7 @@ struct ByteCodec: PromptCodec {
     var chatTemplate: ChatTemplate? {
         try? ChatTemplate(
             source: "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
-                + "{% if tools %}{{ tools | tojson }}{% endif %}{% if add_generation_prompt %}[assistant] {% endif %}",
+                + "{% for t in tools or [] %}{\"name\": \"{{ t.function.name }}\"}{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}",
             specialTokens: [:])
     }
 

@@ -30,7 +30,7 @@ import Testing
             #expect(meta["cached_tokens_details"] == ["device": 2, "host": 0])
             #expect(meta["prompt_tokens"] == 3)
             #expect(meta["id"]?.stringValue?.utf8.count == 32)
-            #expect(server.ring.released == server.ring.requests.map(\.rid))
+            #expect(await server.ring.waits { $0.released == $0.requests.map(\.rid) })
         }
     }
 
@@ -119,6 +119,22 @@ import Testing
                 #expect(last?["text"] == "aba")
                 #expect(last?["meta_info"]?["finish_reason"] == ["type": "length", "length": 3])
             }
+        }
+    }
+
+    @Test func vertexTakesInstances() async throws {
+        try await withFront { server in
+            let answer = try await server.post(
+                "/vertex_generate",
+                [
+                    "instances": [["text": "ab"], ["text": "cd"]],
+                    "parameters": ["sampling_params": ["max_new_tokens": 1]],
+                ])
+            let texts = answer.json?["predictions"]?.arrayValue?.compactMap { $0["text"]?.stringValue }
+            #expect(texts == ["a", "c"])
+            #expect(try await server.post("/vertex_generate", ["instances": []]).json == ["predictions": []])
+            #expect(try await server.post("/vertex_generate", ["instances": [[:]]]).status == 400)
+            #expect(try await server.post("/vertex_generate", [:]).status == 400)
         }
     }
 }

@@ -89,9 +89,12 @@ import Testing
             #expect(update.json?["success"] == false)
             #expect(
                 update.json?["message"] == "/update_weights_from_tensor is not supported by this version yet.")
-            let chat = try await server.post("/api/chat", [:])
-            #expect(chat.status == 400)
-            #expect(chat.json?["type"] == "BadRequestError")
+            let adapter = try await server.post("/load_lora_adapter", ["lora_name": "a", "lora_path": "b"])
+            #expect(adapter.status == 400)
+            #expect(adapter.json?["success"] == false && adapter.json?["loaded_adapters"] == .null)
+            #expect(
+                adapter.json?["error_message"]
+                    == "LoRA is not enabled. Please set `--enable-lora` to enable LoRA.")
             let encode = try await server.post("/encode", ["text": "a"])
             #expect(
                 encode.json == [

@@ -28,6 +28,8 @@ final class Bench {
         var ids: [Int32] = []
         var logprobs: [TokenLogprobs] = []
         var promptLogprobs: [TokenLogprobs] = []
+        var hidden: [HiddenState] = []
+        var promptHidden: [HiddenState] = []
         var opening: StreamOpening?
         var finish: FinishReason?
         var usage = Usage(promptTokens: 0)
@@ -117,6 +119,8 @@ final class Bench {
             stream.ids = []
             stream.logprobs = []
             stream.promptLogprobs = update.promptLogprobs
+            stream.hidden = []
+            stream.promptHidden = update.promptHidden
             stream.opening = opening
             stream.finish = nil
             stream.endings = 0
@@ -125,6 +129,7 @@ final class Bench {
         precondition(update.start == stream.ids.count, "a gap in \(update.rid)")
         stream.ids += update.ids
         stream.logprobs += update.logprobs
+        stream.hidden += update.hidden
         stream.usage = update.usage
         stream.timing = update.timing
         stream.pieces.append(update.ids.count)

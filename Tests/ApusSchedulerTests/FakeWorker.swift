@@ -8,6 +8,7 @@ final class FakeWorker: ModelWorker {
     let slotCount: Int
     let contextLength: Int
     let vocabularySize: Int
+    let hiddenSize = 2
     let endTokenIDs: [Int32]
     /// Stands for the weights, by generation.
     private(set) var salts: [Int: UInt64] = [0: 1]
@@ -58,12 +59,14 @@ final class FakeWorker: ModelWorker {
             var state = Fold(salt: salt)
             for position in 0..<sequence.position { state.take(kv[Int(sequence.slots[position])]) }
             var promptLogprobs: [PositionLogprobs] = []
+            var hidden: [[Float]] = []
             for row in 0..<sequence.rowCount {
                 let slot = sequence.slots[sequence.position + row]
                 precondition(written.insert(slot).inserted, "slot \(slot) is written twice in a step")
                 let key = state.key(token: batch.tokens[sequence.rowStart + row])
                 kv[Int(slot)] = key
                 state.take(key)
+                if sequence.hiddenRows.contains(row) { hidden.append(Self.hidden(state.value)) }
                 if sequence.promptLogprobRows.contains(row) {
                     let index = sequence.promptLogprobTargets.startIndex + promptLogprobs.count
                     promptLogprobs.append(logprobs(state, sequence.promptLogprobTargets[index], sequence.sampler))
@@ -72,6 +75,7 @@ final class FakeWorker: ModelWorker {
             precondition(promptLogprobs.count == sequence.promptLogprobTargets.count)
             guard sequence.samples else {
                 result.outputs.append(SequenceOutput(token: nil, promptLogprobs: promptLogprobs))
+                result.outputs[result.outputs.count - 1].hidden = hidden
                 continue
             }
             let token = next(after: state, seed: sequence.sampler.seed)
@@ -80,6 +84,7 @@ final class FakeWorker: ModelWorker {
                     token: token,
                     logprobs: sequence.sampler.logprobs == nil ? nil : logprobs(state, token, sequence.sampler),
                     promptLogprobs: promptLogprobs))
+            result.outputs[result.outputs.count - 1].hidden = hidden
         }
         precondition(expectedStart == batch.tokens.count, "rows without a sequence")
     }
@@ -151,6 +156,8 @@ final class FakeWorker: ModelWorker {
         -Float(mix(state ^ UInt64(UInt32(bitPattern: token)) &+ 7) % 100_000) / 1000
     }
 
+    static func hidden(_ state: UInt64) -> [Float] { [Float(state & 0xFFFF), Float(state >> 16 & 0xFFFF)] }
+
     // MARK: - Reference
 
     /// What a request must make, whatever else runs: worked out from its tokens alone.
@@ -159,6 +166,8 @@ final class FakeWorker: ModelWorker {
         var logprobs: [Float] = []
         /// Of prompt positions 1 ..< count.
         var promptLogprobs: [Float] = []
+        /// Of the prompt, and of each token fed after it.
+        var hidden: [[Float]] = []
         var isNaN = false
     }
 
@@ -172,6 +181,7 @@ final class FakeWorker: ModelWorker {
         for (index, token) in prompt.enumerated() {
             if index > 0 { reference.promptLogprobs.append(Self.logprob(state.value, token)) }
             state.take(state.key(token: token))
+            reference.hidden.append(Self.hidden(state.value))
         }
         while reference.output.count < limit {
             let token = next(after: state, seed: seed)
@@ -183,6 +193,7 @@ final class FakeWorker: ModelWorker {
             reference.logprobs.append(Self.logprob(state.value, token))
             if ends(token) { break }
             state.take(state.key(token: token))
+            reference.hidden.append(Self.hidden(state.value))
         }
         return reference
     }

@@ -19,6 +19,7 @@ import Testing
         var prompt: [Int32]
         var sampling: SamplingParameters
         var logprobs: LogprobRequest?
+        var hidden: HiddenRequest?
         var isAborted = false
         var isReleased = false
     }
@@ -92,13 +93,16 @@ import Testing
                     promptStart: Bool.random(using: &random) ? Int.random(in: 0...prompt.count, using: &random) : nil,
                     topCount: 2, tokenIDs: [3])
             }
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                request.hidden = HiddenRequest.allCases.randomElement(using: &random)
+            }
             asked[rid] = request
             bench.send(
                 .generate(
                     GenerateRequest(
                         rid: rid, schedulerEpoch: 7, inputIDs: request.prompt, sampling: request.sampling,
                         stream: Bool.random(using: &random), streamInterval: Int.random(in: 1...4, using: &random),
-                        logprobs: request.logprobs,
+                        logprobs: request.logprobs, hidden: request.hidden,
                         cacheNamespace: ["", "", "other"].randomElement(using: &random) ?? "")))
         }
 
@@ -177,6 +181,34 @@ import Testing
             }
             #expect(stream.usage.completionTokens == stream.ids.count)
             compareLogprobs(rid, request, stream, expected)
+            compareHidden(rid, request, stream, expected)
+        }
+
+        private func compareHidden(
+            _ rid: String, _ request: Asked, _ stream: Bench.Stream, _ expected: FakeWorker.Reference
+        ) {
+            guard let wanted = request.hidden else {
+                #expect(stream.hidden.isEmpty && stream.promptHidden.isEmpty)
+                return
+            }
+            let count = request.prompt.count
+            #expect(stream.hidden.count == stream.ids.count, "\(rid)")
+            // A stop string may have ended it before the worker's last row.
+            let outputs = expected.hidden[(count - 1)...]
+            switch wanted {
+            case .full:
+                #expect(zip(stream.hidden, outputs).allSatisfy { $0.numbers == $1 }, "\(rid)")
+                guard stream.finish != .aborted else { return }
+                #expect(stream.promptHidden.map(\.numbers) == Array(expected.hidden[..<count]), "\(rid)")
+            case .last:
+                // Those told before have been told; of those told together the last has numbers.
+                for (state, numbers) in zip(stream.hidden, outputs) {
+                    #expect(state.numbers == numbers || state.numbers.isEmpty, "\(rid)")
+                }
+                #expect(stream.hidden.last?.numbers.isEmpty != true, "\(rid)")
+                guard stream.finish != .aborted else { return }
+                #expect(stream.promptHidden.map(\.numbers) == [expected.hidden[count - 1]], "\(rid)")
+            }
         }
 
         private func compareLogprobs(

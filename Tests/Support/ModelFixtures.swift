@@ -8,6 +8,9 @@ package enum ModelFixtures {
     /// The file of what transformers answers.
     package static func golden(_ name: String) -> String { "\(folder)/\(name).golden.safetensors" }
 
+    /// The file of a prompt's hidden states.
+    package static func hidden(_ name: String) -> String { "\(folder)/\(name).hidden.safetensors" }
+
     private static let folder: String = {
         let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         return "/\(tests)/Fixtures/models"

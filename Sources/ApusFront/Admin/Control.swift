@@ -11,14 +11,23 @@ struct ControlRoutes: Sendable {
     private static let longestTimeout = 86_400.0
 
     func add(to table: inout RouteTable) {
-        table.add("/flush_cache", methods: [.get, .post], access: .admin) { request throws(FrontError) in
+        table.add(
+            "/flush_cache", methods: [.get, .post], access: .admin,
+            about: RouteDocument(
+                "Empty the prefix cache", query: [RouteDocument.Query(name: "timeout", shape: .number)], answer: .text)
+        ) { request throws(FrontError) in
             try await flush(request)
         }
-        table.add("/abort_request", methods: [.post], access: .admin) { request throws(FrontError) in
+        table.add(
+            "/abort_request", methods: [.post], access: .admin,
+            about: RouteDocument("End one request, or all", body: Self.abortRules, answer: .nothing)
+        ) { request throws(FrontError) in
             try await abort(request)
         }
         // There is no garbage collector: nothing to freeze, and that is what the caller wants.
-        table.add("/freeze_gc", methods: [.get, .post], access: .admin) { _ throws(FrontError) in
+        table.add(
+            "/freeze_gc", methods: [.get, .post], access: .admin, about: RouteDocument("Nothing", answer: .text)
+        ) { _ throws(FrontError) in
             .text("Garbage collection frozen.\n")
         }
     }

@@ -9,17 +9,23 @@ struct HealthRoutes: Sendable {
     private static let detokenizerPoll = Duration.milliseconds(20)
 
     func add(to table: inout RouteTable) {
-        table.add("/health", methods: [.get]) { _ throws(FrontError) in
+        table.add("/health", methods: [.get], about: RouteDocument("Whether tokens can come", answer: .nothing)) {
+            _ throws(FrontError) in
             await answer(isHealthy(generates: service.configuration.healthGenerates))
         }
-        table.add("/health_generate", methods: [.get]) { _ throws(FrontError) in
+        table.add(
+            "/health_generate", methods: [.get], about: RouteDocument("Whether tokens can come", answer: .nothing)
+        ) { _ throws(FrontError) in
             await answer(isHealthy(generates: true))
         }
         // A paused server lives, and should get no traffic.
-        table.add("/ready", methods: [.get]) { _ throws(FrontError) in
+        table.add("/ready", methods: [.get], about: RouteDocument("Whether to send traffic", answer: .nothing)) {
+            _ throws(FrontError) in
             answer(service.isReady && service.monitor.ring.ready?.isPaused == false)
         }
-        table.add("/ping", methods: [.get]) { _ throws(FrontError) in answer(service.isReady) }
+        table.add("/ping", methods: [.get], about: RouteDocument("Whether it is up", answer: .nothing)) {
+            _ throws(FrontError) in answer(service.isReady)
+        }
     }
 
     private func answer(_ isGood: Bool) -> Response { .empty(isGood ? .ok : .serviceUnavailable) }

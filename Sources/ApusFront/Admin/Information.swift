@@ -11,10 +11,19 @@ struct InformationRoutes: Sendable {
     private static let redacted: JSONValue = "********"
 
     func add(to table: inout RouteTable) {
-        table.add("/", methods: [.get, .head]) { _ throws(FrontError) in .json("SGLang is running") }
-        table.add("/get_model_info", methods: [.get]) { _ throws(FrontError) in .json(.object(modelInfo())) }
-        table.add("/model_info", methods: [.get]) { _ throws(FrontError) in .json(.object(extendedModelInfo())) }
-        table.add("/get_server_info", "/server_info", methods: [.get]) { _ throws(FrontError) in
+        table.add("/", methods: [.get, .head], about: RouteDocument("That something is here")) { _ throws(FrontError) in
+            .json("SGLang is running")
+        }
+        table.add("/get_model_info", methods: [.get], about: RouteDocument("What is served, in nine members")) {
+            _ throws(FrontError) in .json(.object(modelInfo()))
+        }
+        table.add("/model_info", methods: [.get], about: RouteDocument("What is served")) { _ throws(FrontError) in
+            .json(.object(extendedModelInfo()))
+        }
+        table.add(
+            "/get_server_info", "/server_info", methods: [.get],
+            about: RouteDocument("Launch arguments, sizes and state of the server")
+        ) { _ throws(FrontError) in
             .json(.object(try await serverInfo()))
         }
     }

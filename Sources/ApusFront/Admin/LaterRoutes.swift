@@ -14,31 +14,27 @@ struct LaterRoutes: Sendable {
         ("/start_expert_distribution_record", [.get, .post]), ("/stop_expert_distribution_record", [.get, .post]),
         ("/dump_expert_distribution_record", [.get, .post]), ("/start_profile", [.get, .post]),
         ("/stop_profile", [.get, .post]), ("/set_internal_state", [.post]), ("/slow_down", [.get, .post]),
-        ("/load_lora_adapter", [.post]), ("/unload_lora_adapter", [.post]), ("/configure_logging", [.post]),
+        ("/configure_logging", [.post]),
     ]
 
     private static let native: [(path: String, methods: [HTTPRequest.Method])] = [
-        ("/open_session", [.get, .post]), ("/close_session", [.get, .post]), ("/v1/loads", [.get]),
-        ("/vertex_generate", [.post]),
+        ("/v1/loads", [.get])
     ]
 
-    private static let openAI: [(path: String, methods: [HTTPRequest.Method])] = [
-        ("/v1/responses", [.post]), ("/v1/messages", [.post]),
-        ("/v1/messages/count_tokens", [.post]), ("/api/chat", [.post]), ("/api/generate", [.post]),
-        ("/api/tags", [.get]), ("/api/show", [.post]),
-    ]
+    private static let openAI: [(path: String, methods: [HTTPRequest.Method])] = [("/v1/responses", [.post])]
+    private static let about = RouteDocument("Refused by this version")
 
     func add(to table: inout RouteTable) {
         for (path, methods) in Self.control {
-            table.add(path, methods: methods, access: .admin) { _ throws(FrontError) in
+            table.add(path, methods: methods, access: .admin, about: Self.about) { _ throws(FrontError) in
                 throw .control("\(path) is not supported by this version yet.")
             }
         }
         for (path, methods) in Self.native {
-            table.add(path, methods: methods) { _ throws(FrontError) in throw .notYet(path) }
+            table.add(path, methods: methods, about: Self.about) { _ throws(FrontError) in throw .notYet(path) }
         }
         for (path, methods) in Self.openAI {
-            table.add(path, methods: methods) { _ throws(FrontError) in
+            table.add(path, methods: methods, about: Self.about) { _ throws(FrontError) in
                 throw .openAI(
                     status: 400, kind: "BadRequestError", "\(path) is not supported by this version yet.")
             }

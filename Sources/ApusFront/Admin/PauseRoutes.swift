@@ -6,19 +6,33 @@ import Hummingbird
 struct PauseRoutes: Sendable {
     let service: FrontService
 
+    private static let pauseRules = [FieldRule("mode", .string)]
+    private static let continueRules = [FieldRule("torch_empty_cache", .bool)]
+    private static let memoryRules = [FieldRule("tags", .strings)]
+
     func add(to table: inout RouteTable) {
-        table.add("/pause_generation", methods: [.post], access: .admin) { request throws(FrontError) in
+        table.add(
+            "/pause_generation", methods: [.post], access: .admin,
+            about: RouteDocument("Hold all requests", body: Self.pauseRules, bodyIsOptional: true)
+        ) { request throws(FrontError) in
             try await pause(request)
         }
-        table.add("/continue_generation", methods: [.post], access: .admin) { request throws(FrontError) in
-            try (try await service.optionalObject(request)).check([FieldRule("torch_empty_cache", .bool)])
+        table.add(
+            "/continue_generation", methods: [.post], access: .admin,
+            about: RouteDocument("End a pause", body: Self.continueRules, bodyIsOptional: true)
+        ) { request throws(FrontError) in
+            try (try await service.optionalObject(request)).check(Self.continueRules)
             return try answer(await service.control(.proceed))
         }
-        table.add("/release_memory_occupation", methods: [.get, .post], access: .admin) {
-            request throws(FrontError) in try await memory(request) { .releaseMemory($0) }
+        table.add(
+            "/release_memory_occupation", methods: [.get, .post], access: .admin,
+            about: RouteDocument("Give memory back to the system", body: Self.memoryRules, bodyIsOptional: true)
+        ) { request throws(FrontError) in try await memory(request) { .releaseMemory($0) }
         }
-        table.add("/resume_memory_occupation", methods: [.get, .post], access: .admin) {
-            request throws(FrontError) in try await memory(request) { .resumeMemory($0) }
+        table.add(
+            "/resume_memory_occupation", methods: [.get, .post], access: .admin,
+            about: RouteDocument("Take memory again", body: Self.memoryRules, bodyIsOptional: true)
+        ) { request throws(FrontError) in try await memory(request) { .resumeMemory($0) }
         }
     }
 
@@ -30,7 +44,7 @@ struct PauseRoutes: Sendable {
 
     private func pause(_ request: FrontRequest) async throws(FrontError) -> Response {
         let body = try await service.optionalObject(request)
-        try body.check([FieldRule("mode", .string)])
+        try body.check(Self.pauseRules)
         let name = body.given("mode")?.stringValue ?? "abort"
         guard let mode = Self.modes.first(where: { $0.name == name })?.mode else {
             throw .schema("mode: expected one of abort, retract and in_place, got \(name)")
@@ -54,13 +68,8 @@ struct PauseRoutes: Sendable {
         _ request: FrontRequest, _ call: (MemoryParts) -> ControlCall
     ) async throws(FrontError) -> Response {
         let body = try await service.optionalObject(request)
-        var names: [String]?
-        if let tags = body.given("tags") {
-            guard let list = tags.arrayValue, list.allSatisfy({ $0.stringValue != nil }) else {
-                throw .schema("tags: expected an array of strings")
-            }
-            names = list.compactMap(\.stringValue)
-        }
+        try body.check(Self.memoryRules)
+        let names = body.given("tags")?.arrayValue?.compactMap(\.stringValue)
         func has(_ tag: String) -> Bool { names?.contains(tag) ?? true }
         let parts = MemoryParts(kvCache: has("kv_cache"), weights: has("weights"))
         guard parts.kvCache || parts.weights else { return .json(.null) }

@@ -7,13 +7,21 @@ struct WeightRoutes: Sendable {
     let service: FrontService
 
     func add(to table: inout RouteTable) {
-        table.add("/update_weights_from_disk", "/update_weights", methods: [.post], access: .admin) {
-            request throws(FrontError) in try await update(request)
+        table.add(
+            "/update_weights_from_disk", "/update_weights", methods: [.post], access: .admin,
+            about: RouteDocument("Serve other weights of the same shape", body: Self.updateRules)
+        ) { request throws(FrontError) in try await update(request)
         }
-        table.add("/update_weight_version", methods: [.post], access: .admin) { request throws(FrontError) in
+        table.add(
+            "/update_weight_version", methods: [.post], access: .admin,
+            about: RouteDocument("Rename the weights", body: Self.renameRules)
+        ) { request throws(FrontError) in
             try await rename(request)
         }
-        table.add("/get_weights_by_name", methods: [.get, .post], access: .admin) { request throws(FrontError) in
+        table.add(
+            "/get_weights_by_name", methods: [.get, .post], access: .admin,
+            about: RouteDocument("The first rows of a tensor", body: Self.readRules)
+        ) { request throws(FrontError) in
             try await read(request)
         }
     }
@@ -21,7 +29,8 @@ struct WeightRoutes: Sendable {
     // MARK: Update
 
     private static let updateRules = [
-        FieldRule("model_path", .string), FieldRule("load_format", .string), FieldRule("abort_all_requests", .bool),
+        FieldRule("model_path", .string, isRequired: true), FieldRule("load_format", .string),
+        FieldRule("abort_all_requests", .bool),
         FieldRule("weight_version", .string), FieldRule("flush_cache", .bool), FieldRule("keep_pause", .bool),
         FieldRule("is_async", .bool), FieldRule("torch_empty_cache", .bool),
         FieldRule("recapture_cuda_graph", .bool), FieldRule("token_step", .integer),
@@ -31,7 +40,7 @@ struct WeightRoutes: Sendable {
     private func update(_ request: FrontRequest) async throws(FrontError) -> Response {
         let body = try await service.object(request)
         try body.check(Self.updateRules)
-        guard let path = body.given("model_path")?.stringValue else { throw .schema("model_path: field required") }
+        let path = body.given("model_path")?.stringValue ?? ""
         try service.abortAll(if: body.given("abort_all_requests")?.boolValue ?? false)
         let update = WeightUpdate(
             path: path, format: body.given("load_format")?.stringValue,
@@ -46,12 +55,14 @@ struct WeightRoutes: Sendable {
 
     // MARK: Name
 
-    private static let renameRules = [FieldRule("new_version", .string), FieldRule("abort_all_requests", .bool)]
+    private static let renameRules = [
+        FieldRule("new_version", .string, isRequired: true), FieldRule("abort_all_requests", .bool),
+    ]
 
     private func rename(_ request: FrontRequest) async throws(FrontError) -> Response {
         let body = try await service.object(request)
         try body.check(Self.renameRules)
-        guard let version = body.given("new_version")?.stringValue else { throw .schema("new_version: field required") }
+        let version = body.given("new_version")?.stringValue ?? ""
         try service.abortAll(if: body.given("abort_all_requests")?.boolValue ?? true)
         switch try await service.control(.nameWeights(version: version)) {
         case .done(let message):
@@ -63,12 +74,14 @@ struct WeightRoutes: Sendable {
 
     // MARK: Read
 
-    private static let readRules = [FieldRule("name", .string), FieldRule("truncate_size", .integer)]
+    private static let readRules = [
+        FieldRule("name", .string, isRequired: true), FieldRule("truncate_size", .integer),
+    ]
 
     private func read(_ request: FrontRequest) async throws(FrontError) -> Response {
         let body = try await service.object(request)
         try body.check(Self.readRules)
-        guard let name = body.given("name")?.stringValue else { throw .schema("name: field required") }
+        let name = body.given("name")?.stringValue ?? ""
         let count = body.given("truncate_size")?.intValue ?? 100
         switch try await service.control(.readWeights(name: name, rowCount: count)) {
         case .rows(let json): return .json(bytes: Array(json.utf8))

@@ -7,6 +7,7 @@ struct EncodeRoute: Sendable {
     let service: FrontService
 
     private static let rules = [
+        FieldRule("text", .any),
         FieldRule("input_ids", .integersOrLists), FieldRule("dimensions", .integer),
         FieldRule("rid", .stringOrList), FieldRule("is_cross_encoder_request", .bool),
     ]
@@ -14,7 +15,10 @@ struct EncodeRoute: Sendable {
     private static let unsupported = ["image_data", "video_data", "audio_data", "lora_path", "priority"]
 
     func add(to table: inout RouteTable) {
-        table.add("/encode", "/classify", methods: [.post, .put]) { request throws(FrontError) in
+        table.add(
+            "/encode", "/classify", methods: [.post, .put],
+            about: RouteDocument("Vectors of texts, or a classifier's numbers", body: Self.rules)
+        ) { request throws(FrontError) in
             try await respond(request)
         }
     }

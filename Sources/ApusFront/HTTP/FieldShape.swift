@@ -14,6 +14,9 @@ enum FieldShape: Sendable {
     case objectOrList
     case integers
     case integersOrLists
+    case array
+    case strings
+    case objects
 
     func matches(_ value: JSONValue) -> Bool {
         switch self {
@@ -29,6 +32,9 @@ enum FieldShape: Sendable {
         case .objectOrList: Self.single(value, or: .object)
         case .integers: Self.list(value, of: .integer)
         case .integersOrLists: Self.list(value, of: .integer) || Self.list(value, of: .integers)
+        case .array: value.arrayValue != nil
+        case .strings: Self.list(value, of: .string)
+        case .objects: Self.list(value, of: .object)
         }
     }
 
@@ -47,6 +53,9 @@ enum FieldShape: Sendable {
         case .objectOrList: "an object or an array of objects"
         case .integers: "an array of integers"
         case .integersOrLists: "an array of integers or an array of arrays of integers"
+        case .array: "an array"
+        case .strings: "an array of strings"
+        case .objects: "an array of objects"
         }
     }
 
@@ -64,10 +73,12 @@ enum FieldShape: Sendable {
 struct FieldRule: Sendable {
     let name: String
     let shape: FieldShape
+    let isRequired: Bool
 
-    init(_ name: String, _ shape: FieldShape) {
+    init(_ name: String, _ shape: FieldShape, isRequired: Bool = false) {
         self.name = name
         self.shape = shape
+        self.isRequired = isRequired
     }
 }
 
@@ -75,7 +86,11 @@ extension JSONObject {
     /// The first violation of the table, as the schema error names it. Unknown members are nobody's business.
     func check(_ rules: [FieldRule]) throws(FrontError) {
         for rule in rules {
-            guard let value = given(rule.name), !rule.shape.matches(value) else { continue }
+            guard let value = given(rule.name) else {
+                guard !rule.isRequired else { throw .schema("\(rule.name): the field is required") }
+                continue
+            }
+            guard !rule.shape.matches(value) else { continue }
             let got = value.arrayValue == nil ? JSONBody.article(value.typeName) : "an array of other values"
             throw .schema("\(rule.name): expected \(rule.shape.words), got \(got)")
         }

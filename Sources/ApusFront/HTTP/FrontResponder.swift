@@ -31,11 +31,11 @@ package struct FrontResponder: HTTPResponder {
     private func answer(_ request: Request, _ context: FrontContext) async -> Response {
         if let preflight = CrossOrigin.preflight(request) { return preflight }
         let path = request.uri.path
-        let header = request.headers[.authorization]
+        let header = request.headers[.authorization] ?? AnthropicRoutes.authorization(request)
         guard
             authorization.allows(
                 path: path, method: request.method, access: routes.access(of: path), header: header)
-        else { return FrontError.unauthorized.response }
+        else { return AnthropicRoutes.refusal(.unauthorized, path).response }
         switch routes.match(path, request.method) {
         case .nothing: return FrontError.notFound.response
         case .wrongMethod(let allow): return FrontError.methodNotAllowed(allow: allow).response

@@ -25,11 +25,14 @@ extension Response {
         Response(status: status)
     }
 
-    /// Server-sent events: `write` sends each frame itself.
-    static func events(_ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void) -> Response {
+    /// Server-sent events, or what `type` names: `write` sends each frame itself.
+    static func events(
+        type: String = "text/event-stream; charset=utf-8",
+        _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+    ) -> Response {
         Response(
             status: .ok,
-            headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
+            headers: [.contentType: type, .cacheControl: "no-cache"],
             body: ResponseBody { writer in
                 try await write(&writer)
                 try await writer.finish(nil)
@@ -41,7 +44,7 @@ extension Response {
 enum EventFrame {
     static let done = ByteBuffer(string: "data: [DONE]\n\n")
 
-    static func data(_ value: JSONValue) -> ByteBuffer { data(bytes: value.serialized) }
+    @Sendable static func data(_ value: JSONValue) -> ByteBuffer { data(bytes: value.serialized) }
 
     /// `bytes` are a JSON document, which holds no line break.
     static func data(bytes: [UInt8]) -> ByteBuffer {

@@ -26,6 +26,7 @@ struct RouteTable: Sendable {
         let access: RouteAccess
         /// In the order in which `Allow` names them.
         let methods: [HTTPRequest.Method]
+        let about: RouteDocument
         let handler: RouteHandler
     }
 
@@ -40,18 +41,20 @@ struct RouteTable: Sendable {
     private(set) var prefixes: [Route] = []
 
     mutating func add(
-        _ paths: String..., methods: [HTTPRequest.Method], access: RouteAccess = .normal,
+        _ paths: String..., methods: [HTTPRequest.Method], access: RouteAccess = .normal, about: RouteDocument,
         _ handler: @escaping RouteHandler
     ) {
         for path in paths {
             routes[path, default: []].append(
-                Route(path: path, access: access, methods: methods, handler: handler))
+                Route(path: path, access: access, methods: methods, about: about, handler: handler))
         }
     }
 
     /// Matches every path that begins with `prefix` and goes on.
-    mutating func addPrefix(_ prefix: String, methods: [HTTPRequest.Method], _ handler: @escaping RouteHandler) {
-        prefixes.append(Route(path: prefix, access: .normal, methods: methods, handler: handler))
+    mutating func addPrefix(
+        _ prefix: String, methods: [HTTPRequest.Method], about: RouteDocument, _ handler: @escaping RouteHandler
+    ) {
+        prefixes.append(Route(path: prefix, access: .normal, methods: methods, about: about, handler: handler))
     }
 
     /// The class of a path; unknown ones are normal.

@@ -33,6 +33,7 @@ struct GenerateAnswer {
     private var wholeText = ""
     private var output = LogprobRows.Rows()
     private var prompt = LogprobRows.Rows()
+    private var hidden: HiddenStates?
     private var logprobCount = 0
     private var hasSentChunk = false
     private var dispatchedAt = 0.0
@@ -43,6 +44,7 @@ struct GenerateAnswer {
         self.sample = sample
         self.index = index
         self.setting = setting
+        hidden = sample.hidden.map(HiddenStates.init)
         rows = LogprobRows(text: setting.look.showsLogprobText ? setting.decode : nil)
     }
 
@@ -61,6 +63,7 @@ struct GenerateAnswer {
             if !ids.isEmpty { ids.append(UInt8(ascii: ",")) }
             JSONWriter.append(Int64(id), to: &ids)
         }
+        hidden?.absorb(update)
         if sample.logprobs != nil {
             let new = rows.rows(update.logprobs, isPrompt: false)
             output.tokens += new.tokens
@@ -142,6 +145,7 @@ extension GenerateAnswer {
         meta["cached_tokens_details"] =
             usage.cachedTokens > 0 ? ["device": JSONValue(usage.cachedTokens), "host": 0] : .null
         meta["dp_rank"] = .null
+        if let hidden { meta["hidden_states"] = hidden.json }
         if finish != nil {
             meta["e2e_latency"] = .double(now - setting.receivedAt)
             if setting.showsTimes { appendLateTimes(to: &meta) }

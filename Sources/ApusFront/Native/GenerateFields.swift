@@ -34,8 +34,6 @@ enum GenerateFields {
     /// What is known and not served: the member, and the refusal of a value that asks for it.
     private static let unsupported: [(name: String, refusal: @Sendable (JSONValue) -> FrontError?)] = [
         ("lora_path", { _ in .notYet("lora_path") }),
-        // No session is ever open here, so every id is unknown.
-        ("session_params", { .refused("Invalid request: session id \(sessionID($0)) does not exist") }),
         ("session_id", { _ in .notYet("session_id") }),
         (
             "custom_logit_processor",
@@ -43,16 +41,6 @@ enum GenerateFields {
                 .refused(
                     "The server is not configured to enable custom logit processor. "
                         + "Please set `--enable-custom-logit-processor` to enable this feature.")
-            }
-        ),
-        (
-            "return_hidden_states",
-            { value in
-                guard value.boolValue ?? value.arrayValue?.contains(true) ?? false else { return nil }
-                return .refused(
-                    "The server is not configured to return hidden states. "
-                        + "Please set `--return-hidden-states-mode last`, `--return-hidden-states-mode full`, "
-                        + "or the legacy `--enable-return-hidden-states` flag.")
             }
         ),
         ("image_data", { _ in .notYet("image_data") }),
@@ -86,10 +74,5 @@ enum GenerateFields {
         for (name, refusal) in unsupported {
             if let value = body.given(name), let error = refusal(value) { throw error }
         }
-    }
-
-    private static func sessionID(_ parameters: JSONValue) -> String {
-        let id = parameters["id"] ?? parameters[0]?["id"] ?? nil
-        return id.stringValue ?? "None"
     }
 }

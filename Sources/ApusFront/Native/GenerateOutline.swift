@@ -80,11 +80,13 @@ struct GenerateOutline: Sendable {
         default: break
         }
         guard let ids = ids?.arrayValue else { return (prompts, isBatch) }
-        guard let first = ids.first else { throw .refused("input_ids cannot be empty.") }
-        let lists = first.arrayValue == nil ? [ids] : ids.compactMap(\.arrayValue)
-        guard lists.allSatisfy({ !$0.isEmpty }) else { throw .refused("input_ids cannot be empty.") }
+        // In a session there are tokens before these.
+        let mayBeEmpty = body.given("session_params") != nil
+        guard !ids.isEmpty || mayBeEmpty else { throw .refused("input_ids cannot be empty.") }
+        let lists = ids.first?.arrayValue == nil ? [ids] : ids.compactMap(\.arrayValue)
+        guard mayBeEmpty || lists.allSatisfy({ !$0.isEmpty }) else { throw .refused("input_ids cannot be empty.") }
         if text == nil {
-            isBatch = first.arrayValue != nil
+            isBatch = ids.first?.arrayValue != nil
         } else if lists.count != prompts.count {
             throw .refused(
                 "The length of input_ids (\(lists.count)) must equal the batch size (\(prompts.count)).")

@@ -11,9 +11,12 @@ struct PlannedSample: Sendable {
     var promptIDs: [Int32]
     var sampling: SamplingParameters
     var logprobs: LogprobRequest?
+    var hidden: HiddenRequest?
     var cacheNamespace: String
     var streamInterval: Int
     var isHealthCheck = false
+    /// Where it stands in its session; nil: it belongs to none.
+    var turn: SessionTurn?
 }
 
 /// A `/generate` request, understood and checked.

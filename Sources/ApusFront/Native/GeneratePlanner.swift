@@ -7,6 +7,7 @@ struct GeneratePlanner: Sendable {
     let configuration: FrontConfiguration
     let codec: any PromptCodec
     let ready: SchedulerReady
+    let sessions: SessionTable
 
     /// Bytes of all stop strings, of a cache namespace, ids of one `token_ids_logprob`: what is copied to each sample.
     private static let mostStopBytes = 64 << 10
@@ -24,6 +25,8 @@ struct GeneratePlanner: Sendable {
     func plan(_ body: JSONObject, _ outline: GenerateOutline) throws(FrontError) -> GeneratePlan {
         let logprobs = try LogprobFields(body, count: outline.prompts.count)
         let namespaces = try cacheNamespaces(body, count: outline.prompts.count)
+        let places = try body.perPrompt("session_params", count: outline.prompts.count)
+        let hidden = try hiddenRequests(body, count: outline.prompts.count)
         let perPrompt = outline.sampleCount
         var plan = GeneratePlan(
             samples: [], prefixRuns: [], isArray: outline.isBatch || perPrompt > 1,
@@ -34,6 +37,9 @@ struct GeneratePlanner: Sendable {
         for (index, prompt) in outline.prompts.enumerated() {
             let reading = outline.readings[index]
             var ids = try tokens(of: prompt)
+            let place = try places[index].map { value throws(FrontError) in try SessionPlace(value) }
+            if let place { ids = try sessions.history(before: ids, at: place, startToken: startToken) }
+            guard !ids.isEmpty else { throw .refused("The prompt is empty: it has no tokens.") }
             var sampling = reading.parameters
             try fit(&ids, &sampling, hasExplicitLength: reading.hasExplicitLength)
             let stopBytes = sampling.stopStrings.reduce(0) { $0 + $1.utf8.count }
@@ -43,12 +49,14 @@ struct GeneratePlanner: Sendable {
             let sample = PlannedSample(
                 rid: "", inputIDs: sentPart(of: ids), promptIDs: plan.look.showsPromptIDs ? ids : [],
                 sampling: sampling, logprobs: try request(logprobs.items[index], promptCount: ids.count),
+                hidden: hidden[index],
                 cacheNamespace: namespaces[index],
                 streamInterval: reading.streamInterval ?? configuration.streamInterval)
             for number in 0..<perPrompt {
                 var copy = sample
                 copy.rid = outline.rids[plan.samples.count]
                 if let seed = sampling.seed { copy.sampling.seed = seed &+ Int64(number) }
+                if let place { copy.turn = SessionTurn(rid: copy.rid, prompt: copy.inputIDs, at: place) }
                 plan.samples.append(copy)
             }
             if perPrompt > 1 { plan.prefixRuns.append(prefixRun(of: sample)) }
@@ -75,9 +83,11 @@ struct GeneratePlanner: Sendable {
                 tokens.append(Int32(id))
             }
         }
-        guard !tokens.isEmpty else { throw .refused("The prompt is empty: it has no tokens.") }
         return tokens
     }
+
+    /// What the tokenizer puts before every text; nil: nothing.
+    private var startToken: Int32? { try? codec.encode("", addSpecialTokens: true).first }
 
     /// The two length rules that are the front's; the third, and the silent clipping, are the scheduler's.
     private func fit(
@@ -118,10 +128,23 @@ struct GeneratePlanner: Sendable {
         run.sampling = SamplingParameters()
         run.sampling.maxNewTokens = 0
         run.logprobs = nil
+        run.hidden = nil
         return run
     }
 
-    // MARK: Log probabilities and cache
+    // MARK: Hidden states, log probabilities and cache
+
+    private func hiddenRequests(_ body: JSONObject, count: Int) throws(FrontError) -> [HiddenRequest?] {
+        let wanted = try body.perPrompt("return_hidden_states", count: count).map { $0 == true }
+        guard wanted.contains(true) else { return Array(repeating: nil, count: count) }
+        guard let mode = configuration.hiddenStates else {
+            throw .refused(
+                "The server is not configured to return hidden states. "
+                    + "Please set `--return-hidden-states-mode last`, `--return-hidden-states-mode full`, "
+                    + "or the legacy `--enable-return-hidden-states` flag.")
+        }
+        return wanted.map { $0 ? mode : nil }
+    }
 
     private func request(_ item: LogprobFields.Item, promptCount: Int) throws(FrontError) -> LogprobRequest? {
         guard item.isWanted else { return nil }

@@ -3,23 +3,49 @@ import ApusJSON
 import Hummingbird
 import NIOCore
 
-/// `POST|PUT /generate`.
+/// `POST|PUT /generate`, and `POST /vertex_generate`, which is the same for several prompts.
 struct GenerateRoute: Sendable {
     let service: FrontService
 
     /// Bytes of frames that are gathered into one write.
     private static let writeSize = 32 << 10
 
-    @Sendable
-    func respond(_ request: FrontRequest) async throws(FrontError) -> Response {
+    func add(to table: inout RouteTable) {
+        table.add(
+            "/generate", methods: [.post, .put],
+            about: RouteDocument(
+                "Continue text or tokens", body: GenerateFields.rules, answer: .streamable,
+                members: ["sampling_params": SamplingFields.schema])
+        ) { request throws(FrontError) in
+            try JSONBody.checkType(request.http, acceptsForm: true)
+            return try await respond(request) { body throws(FrontError) in body }
+        }
+        table.add(
+            "/vertex_generate", methods: [.post],
+            about: RouteDocument(
+                "Continue several prompts, in the words of Vertex AI", body: VertexBody.rules, answer: .streamable)
+        ) { request throws(FrontError) in
+            try JSONBody.checkType(request.http)
+            return try await respond(request, member: "predictions") { body throws(FrontError) in
+                try VertexBody.native(body)
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - member: of an object that the buffered answer stands in; nil: it stands alone.
+    ///   - native: makes the body of `/generate` of what came; runs on a worker.
+    private func respond(
+        _ request: FrontRequest, member: String? = nil,
+        _ native: @escaping @Sendable (JSONObject) throws(FrontError) -> JSONObject
+    ) async throws(FrontError) -> Response {
         let receivedAt = Clocks.unix()
-        try JSONBody.checkType(request.http, acceptsForm: true)
         let scope = service.scope(of: request)
         let received = try await service.bodies.read(request.http, request.channel)
         let size = received.bytes.readableBytes
         let body = try await service.work.run(size: size) { () throws(FrontError) in
             try scope.checkClient()
-            let body = try JSONBody.parse(received.bytes)
+            let body = try native(JSONBody.parse(received.bytes))
             try GenerateFields.checkStrictly(body)
             try body.check(GenerateFields.rules)
             return body
@@ -37,16 +63,16 @@ struct GenerateRoute: Sendable {
             }
         }
         service.configuration.requestLog?.received(body, rids: run.plan.samples.map(\.rid))
-        return isStream ? stream(run) : try await buffered(run)
+        return isStream ? stream(run) : try await buffered(run, member: member)
     }
 
-    private func buffered(_ run: GenerateRun) async throws(FrontError) -> Response {
+    private func buffered(_ run: GenerateRun, member: String?) async throws(FrontError) -> Response {
         defer { run.scope.end() }
         var answers = service.answers(of: run)
         do throws(FrontError) {
             try await service.dispatch(run)
             let dispatchedAt = Clocks.unix()
-            while let (index, update) = try await run.mailbox.next() {
+            while let (index, update) = try await run.next() {
                 if let failure = update.finish?.failure { throw failure }
                 answers[index].absorb(update)
             }
@@ -57,10 +83,20 @@ struct GenerateRoute: Sendable {
         }
         logFinish(of: run, answers)
         let chunks = answers.indices.map { answers[$0].chunk() }
-        guard run.plan.isArray else { return .json(bytes: chunks[0]) }
-        var bytes: [UInt8] = [UInt8(ascii: "[")]
-        bytes += chunks.joined(separator: CollectionOfOne(UInt8(ascii: ",")))
-        bytes.append(UInt8(ascii: "]"))
+        var bytes: [UInt8] = []
+        if let member {
+            bytes.append(UInt8(ascii: "{"))
+            JSONWriter.append(member, to: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+        }
+        if run.plan.isArray {
+            bytes.append(UInt8(ascii: "["))
+            bytes += chunks.joined(separator: CollectionOfOne(UInt8(ascii: ",")))
+            bytes.append(UInt8(ascii: "]"))
+        } else {
+            bytes += chunks[0]
+        }
+        if member != nil { bytes.append(UInt8(ascii: "}")) }
         return .json(bytes: bytes)
     }
 
@@ -72,12 +108,12 @@ struct GenerateRoute: Sendable {
                 try await service.dispatch(run)
                 let dispatchedAt = Clocks.unix()
                 for index in answers.indices { answers[index].noteDispatch(at: dispatchedAt) }
-                while let (index, update) = try await run.mailbox.next() {
+                while let (index, update) = try await run.next() {
                     answers[index].absorb(update)
                     var frames = EventFrame.data(bytes: answers[index].chunk())
                     // What is there already goes out with it.
                     while frames.readableBytes < Self.writeSize, run.mailbox.hasNews,
-                        let (index, update) = try await run.mailbox.next()
+                        let (index, update) = try await run.next()
                     {
                         answers[index].absorb(update)
                         frames.writeImmutableBuffer(EventFrame.data(bytes: answers[index].chunk()))

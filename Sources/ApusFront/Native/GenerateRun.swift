@@ -14,6 +14,13 @@ struct GenerateRun: Sendable {
     let scheduler: SchedulerReady
     /// Seconds of the Unix clock.
     let receivedAt: Double
+
+    /// The next news of any sample, as `Mailbox.next` gives them; sessions take note.
+    func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
+        guard let news = try await mailbox.next() else { return nil }
+        plan.samples[news.index].turn?.append(news.update.ids)
+        return news
+    }
 }
 
 extension FrontService {
@@ -25,7 +32,8 @@ extension FrontService {
         guard !configuration.isEmbedding else {
             throw .refused("This model is an embedding model and does not generate text.")
         }
-        let planner = GeneratePlanner(configuration: configuration, codec: codec, ready: scheduler)
+        let planner = GeneratePlanner(
+            configuration: configuration, codec: codec, ready: scheduler, sessions: sessions)
         return try await work.run(size: size) { () throws(FrontError) in
             try scope.checkClient()
             let outline = try planner.outline(body)
@@ -33,6 +41,10 @@ extension FrontService {
             // Before tokenising, so that a request can be aborted from here on.
             let ringIDs = try scope.open(outline.rids, into: mailbox, areChosen: outline.areRidsChosen)
             let plan = try planner.plan(body, outline)
+            for turn in plan.samples.compactMap(\.turn) {
+                scope.atEnd { turn.finish() }
+                for rid in self.sessions.enter(turn) { self.board.abort(rid: rid) }
+            }
             return GenerateRun(
                 plan: plan, mailbox: mailbox, ringIDs: ringIDs, scope: scope, body: body, scheduler: scheduler,
                 receivedAt: receivedAt)
@@ -60,7 +72,7 @@ extension FrontService {
                 GenerateRequest(
                     rid: ringID, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: sample.inputIDs,
                     sampling: sample.sampling, stream: stream, streamInterval: sample.streamInterval,
-                    logprobs: sample.logprobs, cacheNamespace: sample.cacheNamespace))
+                    logprobs: sample.logprobs, hidden: sample.hidden, cacheNamespace: sample.cacheNamespace))
         }
         failIfGone(scheduler)
     }

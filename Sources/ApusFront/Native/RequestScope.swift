@@ -8,6 +8,7 @@ final class RequestScope: Sendable {
         var mailboxes: [Mailbox] = []
         var hasEnded = false
         var clientHasLeft = false
+        var endings: [@Sendable () -> Void] = []
     }
 
     private let state = Mutex(State())
@@ -52,13 +53,23 @@ final class RequestScope: Sendable {
         for mailbox in state.withLock({ $0.mailboxes }) { mailbox.fail(error) }
     }
 
+    /// `action` runs once, when this scope ends; at once if it has.
+    func atEnd(_ action: @escaping @Sendable () -> Void) {
+        let isOver = state.withLock { state in
+            if !state.hasEnded { state.endings.append(action) }
+            return state.hasEnded
+        }
+        if isOver { action() }
+    }
+
     func end() {
-        let ringIDs = state.withLock { state in
+        let (ringIDs, endings) = state.withLock { state in
             state.hasEnded = true
-            defer { state.ringIDs = [] }
-            return state.ringIDs
+            defer { (state.ringIDs, state.endings) = ([], []) }
+            return (state.ringIDs, state.endings)
         }
         board.abandon(ringIDs)
+        for ending in endings { ending() }
         let token = token.withLock { token in
             defer { token = nil }
             return token

@@ -17,6 +17,7 @@ struct ChatAnswer: OpenAIAnswer {
         var calls: [(id: String, call: ToolCall)] = []
         var ids: [Int32] = []
         var logprobs: [TokenLogprobs] = []
+        var hidden: HiddenStates?
         var finish: FinishReason?
         var reasoningIsOver = false
 
@@ -46,7 +47,10 @@ struct ChatAnswer: OpenAIAnswer {
         var sample = Sample()
         sample.reasoning = request.reasoning
         sample.tools = request.toolFormat.map { ToolCallSplitter($0, tools: request.tools.names) }
-        samples = Array(repeating: sample, count: count)
+        samples = head.run.plan.samples.map { planned in
+            sample.hidden = planned.hidden.map(HiddenStates.init)
+            return sample
+        }
     }
 
     // MARK: Growing
@@ -59,6 +63,7 @@ struct ChatAnswer: OpenAIAnswer {
         usage.samples[index] = update.usage
         samples[index].ids += update.ids
         samples[index].logprobs += update.logprobs
+        samples[index].hidden?.absorb(update)
         samples[index].finish = update.finish
         countReasoning(update, index)
         let piece = split(update.text, isLast: update.finish != nil, index)
@@ -159,6 +164,10 @@ struct ChatAnswer: OpenAIAnswer {
 
     mutating func closing() -> [JSONValue] {
         var chunks = samples.indices.map { chunk($0, delta: ["reasoning_content": nil], isLast: true) }
+        for index in samples.indices {
+            guard let hidden = samples[index].hidden else { continue }
+            chunks.append(chunk(index, delta: ["reasoning_content": nil, "hidden_states": hidden.last]))
+        }
         if request.options.includesUsage {
             chunks.append(head.object(Self.kind, ["choices": [], "usage": usage.json]))
         }
@@ -189,6 +198,7 @@ struct ChatAnswer: OpenAIAnswer {
                 "logprobs": request.showsLogprobs ? TokenTexts(codec: request.codec).chat(sample.logprobs) : nil,
                 "finish_reason": ending.name, "matched_stop": ending.matched,
             ]
+            if let hidden = sample.hidden { choice["hidden_states"] = hidden.last }
             if request.showsPromptIDs {
                 choice["prompt_token_ids"] = .array(head.run.plan.samples[index].promptIDs.map { JSONValue($0) })
             }

@@ -9,7 +9,7 @@ struct ChatPrompt: Sendable {
     let codec: any PromptCodec
 
     static let rules: [FieldRule] = [
-        FieldRule("messages", .any), FieldRule("tools", .any), FieldRule("chat_template_kwargs", .object),
+        FieldRule("messages", .objects), FieldRule("tools", .objects), FieldRule("chat_template_kwargs", .object),
         FieldRule("continue_final_message", .bool), FieldRule("reasoning_effort", .any),
         FieldRule("add_generation_prompt", .bool),
     ]
@@ -68,7 +68,7 @@ struct ChatPrompt: Sendable {
         var variables = variables
         let now = Clocks.unix()
         do {
-            variables["tools"] = tools.map { Value(.array($0)) } ?? .none
+            variables["tools"] = tools.map { Value(.array($0)) } ?? Value.none
             return try template.render(variables, now: now)
         } catch {
             if let tools {

@@ -21,9 +21,16 @@ struct ChatRequest: OpenAIRequest {
         let options: OpenAIOptions
         let toolFormat: ToolCallFormat?
         let reasoning: ReasoningParser?
+
+        init(_ service: FrontService) {
+            codec = service.codec
+            options = service.configuration.openAI
+            toolFormat = service.configuration.toolCallParser.flatMap { ToolCallFormat(named: $0) }
+            reasoning = service.configuration.reasoningParser.flatMap { ReasoningParser(named: $0) }
+        }
     }
 
-    private static let rules =
+    static let rules =
         SamplingConversion.rules + StreamOptions.rules + JSONObject.passedRules + ChatPrompt.rules + [
             FieldRule("max_tokens", .integer), FieldRule("max_completion_tokens", .integer),
             FieldRule("logprobs", .bool), FieldRule("top_logprobs", .integer), FieldRule("response_format", .object),

@@ -11,13 +11,16 @@ struct CompletionRoutes: Sendable {
         let completions = OpenAIRoute(service: service) { body throws(FrontError) in
             try CompletionRequest(body, options: options, codec: codec)
         }
-        table.add("/v1/completions", methods: [.post], completions.respond)
+        table.add(
+            "/v1/completions", methods: [.post],
+            about: RouteDocument("Continue a prompt", body: CompletionRequest.rules, answer: .streamable),
+            completions.respond)
 
-        let setting = ChatRequest.Setting(
-            codec: codec, options: options,
-            toolFormat: service.configuration.toolCallParser.flatMap { ToolCallFormat(named: $0) },
-            reasoning: service.configuration.reasoningParser.flatMap { ReasoningParser(named: $0) })
+        let setting = ChatRequest.Setting(service)
         let chat = OpenAIRoute(service: service) { body throws(FrontError) in try ChatRequest(body, setting) }
-        table.add("/v1/chat/completions", "/invocations", methods: [.post], chat.respond)
+        table.add(
+            "/v1/chat/completions", "/invocations", methods: [.post],
+            about: RouteDocument("Answer in a conversation", body: ChatRequest.rules, answer: .streamable),
+            chat.respond)
     }
 }

@@ -21,9 +21,10 @@ struct CompletionRequest: OpenAIRequest {
         case texts([String])
     }
 
-    private static let rules =
+    static let rules =
         SamplingConversion.rules + StreamOptions.rules + JSONObject.passedRules + [
-            FieldRule("max_tokens", .integer), FieldRule("echo", .bool), FieldRule("logprobs", .integer),
+            FieldRule("prompt", .any, isRequired: true), FieldRule("max_tokens", .integer), FieldRule("echo", .bool),
+            FieldRule("logprobs", .integer),
             FieldRule("suffix", .string), FieldRule("json_schema", .string), FieldRule("return_token_ids", .bool),
             FieldRule("response_format", .object),
         ]
@@ -150,6 +151,7 @@ struct CompletionAnswer: OpenAIAnswer {
         var ids: [Int32] = []
         var logprobs: [TokenLogprobs] = []
         var promptLogprobs: [TokenLogprobs] = []
+        var hidden: HiddenStates?
         var finish: FinishReason?
         var hasBegun = false
     }
@@ -164,7 +166,7 @@ struct CompletionAnswer: OpenAIAnswer {
         self.echoes = echoes
         self.tokens = tokens
         self.showsTokenIDs = showsTokenIDs
-        samples = Array(repeating: Sample(), count: head.run.plan.samples.count)
+        samples = head.run.plan.samples.map { Sample(hidden: $0.hidden.map(HiddenStates.init)) }
     }
 
     mutating func opening() -> [JSONValue] { [] }
@@ -184,6 +186,7 @@ struct CompletionAnswer: OpenAIAnswer {
         samples[index].text += text
         samples[index].ids += update.ids
         samples[index].logprobs += update.logprobs
+        samples[index].hidden?.absorb(update)
         samples[index].finish = update.finish
         let choice = choice(index, text: text, logprobs: prompt + update.logprobs, finish: update.finish)
         var rest: JSONObject = ["choices": [.object(choice)]]
@@ -211,6 +214,7 @@ struct CompletionAnswer: OpenAIAnswer {
             let sample = samples[index]
             var choice = choice(
                 index, text: sample.text, logprobs: sample.promptLogprobs + sample.logprobs, finish: sample.finish)
+            if let hidden = sample.hidden { choice["hidden_states"] = hidden.last }
             if showsTokenIDs { choice["token_ids"] = .array(sample.ids.map { JSONValue($0) }) }
             return .object(choice)
         }

@@ -5,8 +5,9 @@ struct EmbeddingsBody: VectorBody {
     let plan: EmbeddingPlan
     let isBase64: Bool
 
-    private static let rules = [
-        FieldRule("encoding_format", .string), FieldRule("dimensions", .integer), FieldRule("rid", .string),
+    static let rules = [
+        FieldRule("input", .any, isRequired: true), FieldRule("encoding_format", .string),
+        FieldRule("dimensions", .integer), FieldRule("rid", .string),
     ]
 
     init(_ body: JSONObject) throws(FrontError) {
@@ -26,7 +27,10 @@ struct EmbeddingsBody: VectorBody {
 struct ClassifyBody: VectorBody {
     let plan: EmbeddingPlan
 
+    static let rules = [FieldRule("input", .any, isRequired: true)]
+
     init(_ body: JSONObject) throws(FrontError) {
+        try body.check(Self.rules)
         plan = EmbeddingPlan(texts: try VectorInput.texts(body), rids: nil, dimensions: nil)
     }
 }
@@ -37,7 +41,7 @@ enum VectorInput {
         "input: expected a string, an array of strings, an array of integers or an array of arrays of integers"
 
     static func texts(_ body: JSONObject) throws(FrontError) -> [EmbeddingText] {
-        guard let input = body.given("input") else { throw .schema("input: the field is required") }
+        let input = body.given("input") ?? .null
         if let text = input.stringValue {
             guard !text.isEmpty else { throw .badRequest("Input cannot be empty") }
             guard !isBlank(text) else { throw .badRequest("Input cannot be empty or whitespace only") }

@@ -8,10 +8,11 @@ struct ModelRoutes: Sendable {
     let service: FrontService
 
     func add(to table: inout RouteTable) {
-        table.add("/v1/models", methods: [.get]) { _ throws(FrontError) in
+        table.add("/v1/models", methods: [.get], about: RouteDocument("The model served")) { _ throws(FrontError) in
             .json(["object": "list", "data": [card]])
         }
-        table.addPrefix("/v1/models/", methods: [.get]) { request throws(FrontError) in
+        table.addPrefix("/v1/models/", methods: [.get], about: RouteDocument("One model")) {
+            request throws(FrontError) in
             guard request.rest == service.servedModelName else { throw .modelNotFound(request.rest) }
             return .json(card)
         }

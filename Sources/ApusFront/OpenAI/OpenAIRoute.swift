@@ -3,21 +3,22 @@ import ApusJSON
 import Hummingbird
 import NIOCore
 
-/// The flow of every OpenAI-style route that generates: the same run as `/generate`, in other words.
+/// The flow of every route that generates in other words than `/generate`: OpenAI's, Anthropic's, Ollama's.
 struct OpenAIRoute: Sendable {
     let service: FrontService
+    var dialect = AnswerDialect.openAI
     /// Checks a body and converts it; runs on a worker.
     let read: @Sendable (JSONObject) throws(FrontError) -> any OpenAIRequest
 
     @Sendable
     func respond(_ request: FrontRequest) async throws(FrontError) -> Response {
         let receivedAt = Clocks.unix()
-        try JSONBody.checkType(request.http)
         let scope = service.scope(of: request)
-        let received = try await service.bodies.read(request.http, request.channel)
-        let size = received.bytes.readableBytes
         let read = read
         do throws(FrontError) {
+            try JSONBody.checkType(request.http)
+            let received = try await service.bodies.read(request.http, request.channel)
+            let size = received.bytes.readableBytes
             let asked = try await service.work.run(size: size) { () throws(FrontError) in
                 try scope.checkClient()
                 return try read(JSONBody.parse(received.bytes))
@@ -27,7 +28,7 @@ struct OpenAIRoute: Sendable {
             return asked.isStream ? stream(asked, run) : try await buffered(asked, run)
         } catch {
             scope.end()
-            throw error.openAI
+            throw dialect.refusal(error)
         }
     }
 
@@ -35,7 +36,7 @@ struct OpenAIRoute: Sendable {
         defer { run.scope.end() }
         var answer = asked.answer(to: run, created: Int(run.receivedAt))
         try await service.dispatch(run)
-        while let (index, update) = try await run.mailbox.next() {
+        while let (index, update) = try await run.next() {
             if let failure = update.finish?.failure { throw failure }
             _ = answer.absorb(update, sample: index)
         }
@@ -44,13 +45,13 @@ struct OpenAIRoute: Sendable {
     }
 
     private func stream(_ asked: any OpenAIRequest, _ run: GenerateRun) -> Response {
-        .events { writer in
+        .events(type: dialect.contentType) { writer in
             defer { run.scope.end() }
             var answer = asked.answer(to: run, created: Int(run.receivedAt))
             do {
                 try await service.dispatch(run)
                 var isOpen = false
-                while let (index, update) = try await run.mailbox.next() {
+                while let (index, update) = try await run.next() {
                     if let failure = update.finish?.failure { throw failure }
                     var chunks = isOpen ? [] : answer.opening()
                     isOpen = true
@@ -60,16 +61,16 @@ struct OpenAIRoute: Sendable {
                 try await write(answer.closing(), &writer)
             } catch let error as FrontError {
                 guard error != .clientGone else { throw error }
-                try await writer.write(EventFrame.data(error.openAIFrame))
+                try await writer.write(dialect.frame(dialect.failure(error)))
             }
-            try await writer.write(EventFrame.done)
+            if let end = dialect.end { try await writer.write(end) }
         }
     }
 
     private func write(_ chunks: [JSONValue], _ writer: inout any ResponseBodyWriter) async throws {
         guard !chunks.isEmpty else { return }
         var frames = ByteBuffer()
-        for chunk in chunks { frames.writeImmutableBuffer(EventFrame.data(chunk)) }
+        for chunk in chunks { frames.writeImmutableBuffer(dialect.frame(chunk)) }
         try await writer.write(frames)
     }
 }

@@ -6,19 +6,34 @@ import Hummingbird
 struct ParserRoutes: Sendable {
     let service: FrontService
 
+    private static let callRules = [
+        FieldRule("text", .string, isRequired: true), FieldRule("tool_call_parser", .string, isRequired: true),
+        FieldRule("tools", .objects),
+    ]
+    private static let reasoningRules = [
+        FieldRule("text", .string, isRequired: true), FieldRule("reasoning_parser", .string, isRequired: true),
+    ]
+
     func add(to table: inout RouteTable) {
-        table.add("/parse_function_call", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/parse_function_call", methods: [.post],
+            about: RouteDocument("Find the tool calls in a text", body: Self.callRules)
+        ) { request throws(FrontError) in
             try await service.answer(request, Self.parseFunctionCall)
         }
-        table.add("/separate_reasoning", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/separate_reasoning", methods: [.post],
+            about: RouteDocument("Tell a text's reasoning from its answer", body: Self.reasoningRules)
+        ) { request throws(FrontError) in
             try await service.answer(request, Self.separateReasoning)
         }
     }
 
     @Sendable
     private static func parseFunctionCall(_ body: JSONObject) throws(FrontError) -> JSONValue {
-        let text = try required("text", body)
-        let name = try required("tool_call_parser", body)
+        try body.check(callRules)
+        let text = body.given("text")?.stringValue ?? ""
+        let name = body.given("tool_call_parser")?.stringValue ?? ""
         guard let format = ToolCallFormat(named: name) else {
             throw .refused(
                 "Unsupported tool_call_parser: \(name); one of \(ToolCallFormat.names.joined(separator: ", "))")
@@ -39,8 +54,9 @@ struct ParserRoutes: Sendable {
 
     @Sendable
     private static func separateReasoning(_ body: JSONObject) throws(FrontError) -> JSONValue {
-        let text = try required("text", body)
-        let name = try required("reasoning_parser", body)
+        try body.check(reasoningRules)
+        let text = body.given("text")?.stringValue ?? ""
+        let name = body.given("reasoning_parser")?.stringValue ?? ""
         guard let parser = ReasoningParser(named: name) else {
             throw .refused(
                 "Unsupported reasoning_parser: \(name); one of \(ReasoningParser.names.joined(separator: ", "))")
@@ -48,10 +64,5 @@ struct ParserRoutes: Sendable {
         var splitter = parser.splitter(thinks: true)
         let found = splitter.absorb(text, isLast: true)
         return ["reasoning_text": .string(found.reasoning), "text": .string(found.content)]
-    }
-
-    private static func required(_ name: String, _ body: JSONObject) throws(FrontError) -> String {
-        guard let text = body.given(name)?.stringValue else { throw .schema("\(name): expected a string") }
-        return text
     }
 }

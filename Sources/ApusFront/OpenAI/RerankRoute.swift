@@ -16,8 +16,9 @@ struct RerankRoute: Sendable {
         var instruction: String?
     }
 
-    private static let rules = [
-        FieldRule("query", .any), FieldRule("documents", .any), FieldRule("top_n", .integer),
+    static let rules = [
+        FieldRule("query", .any, isRequired: true), FieldRule("documents", .strings, isRequired: true),
+        FieldRule("top_n", .integer),
         FieldRule("return_documents", .bool), FieldRule("instruct", .string),
     ]
 
@@ -43,10 +44,8 @@ struct RerankRoute: Sendable {
 
     private static func read(_ body: JSONObject) throws(FrontError) -> Body {
         try body.check(rules)
-        guard let query = body.given("query") else { throw .schema("query: the field is required") }
-        guard let list = body.given("documents")?.arrayValue else {
-            throw .schema("documents: expected an array of strings")
-        }
+        let query = body.given("query") ?? .null
+        let list = (body.given("documents")?.arrayValue ?? []).compactMap(\.stringValue)
         let top = body.given("top_n")?.intValue
         guard top ?? 1 >= 1 else { throw .schema("Value error, parameter top_n should be larger than 0.") }
         let text = try text(of: query)
@@ -54,8 +53,7 @@ struct RerankRoute: Sendable {
         guard !VectorInput.isBlank(text) else { throw .badRequest("Query cannot be empty or whitespace only") }
         guard !list.isEmpty else { throw .badRequest("Documents cannot be empty") }
         var documents: [String] = []
-        for item in list {
-            guard let document = item.stringValue else { throw .schema("documents: expected an array of strings") }
+        for document in list {
             guard !document.isEmpty else { throw .badRequest("Each document must be a non-empty string") }
             guard !VectorInput.isBlank(document) else {
                 throw .badRequest("Each document cannot be empty or whitespace only")

@@ -11,7 +11,8 @@ struct ScoreBody: Sendable {
     let returnsLogprobs: Bool
     let model: String
 
-    private static let rules = [
+    static let rules = [
+        FieldRule("query", .any), FieldRule("items", .any), FieldRule("label_token_ids", .any),
         FieldRule("apply_softmax", .bool), FieldRule("item_first", .bool), FieldRule("temperature", .number),
         FieldRule("return_token_logprobs", .bool), FieldRule("return_pooled_hidden_states", .bool),
         FieldRule("model", .string),

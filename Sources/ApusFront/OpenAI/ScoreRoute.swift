@@ -21,7 +21,10 @@ struct ScoreRoute: Sendable {
     }
 
     func add(to table: inout RouteTable) {
-        table.add("/v1/score", methods: [.post]) { request throws(FrontError) in try await respond(request) }
+        table.add(
+            "/v1/score", methods: [.post],
+            about: RouteDocument("Probabilities of label tokens behind a query and items", body: ScoreBody.rules)
+        ) { request throws(FrontError) in try await respond(request) }
     }
 
     private func respond(_ request: FrontRequest) async throws(FrontError) -> Response {
@@ -33,12 +36,12 @@ struct ScoreRoute: Sendable {
             let received = try await service.bodies.read(request.http, request.channel)
             let size = received.bytes.readableBytes
             let isGeneration = !service.configuration.isEmbedding
+            let body = try await service.work.run(size: size) { () throws(FrontError) in
+                try ScoreBody(JSONBody.parse(received.bytes), needsLabels: isGeneration)
+            }
             if let traits = service.configuration.embedding, traits.labels == nil {
                 throw .refused(
                     "This model makes embeddings and no scores: /v1/score needs a model that generates or classifies.")
-            }
-            let body = try await service.work.run(size: size) { () throws(FrontError) in
-                try ScoreBody(JSONBody.parse(received.bytes), needsLabels: isGeneration)
             }
             let outcome =
                 isGeneration

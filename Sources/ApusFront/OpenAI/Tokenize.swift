@@ -6,18 +6,25 @@ import Hummingbird
 struct TokenizeRoutes: Sendable {
     let service: FrontService
 
-    private static let tokenizeRules = [
-        FieldRule("prompt", .stringOrList), FieldRule("add_special_tokens", .bool),
-    ]
+    private static let tokenizeRules =
+        ChatPrompt.rules + [
+            FieldRule("prompt", .stringOrList), FieldRule("add_special_tokens", .bool), FieldRule("tool_choice", .any),
+        ]
     private static let detokenizeRules = [
-        FieldRule("tokens", .integersOrLists), FieldRule("skip_special_tokens", .bool),
+        FieldRule("tokens", .integersOrLists, isRequired: true), FieldRule("skip_special_tokens", .bool),
     ]
 
     func add(to table: inout RouteTable) {
-        table.add("/tokenize", "/v1/tokenize", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/tokenize", "/v1/tokenize", methods: [.post],
+            about: RouteDocument("Text or a chat to token ids", body: Self.tokenizeRules)
+        ) { request throws(FrontError) in
             try await service.answer(request, tokenize)
         }
-        table.add("/detokenize", "/v1/detokenize", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/detokenize", "/v1/detokenize", methods: [.post],
+            about: RouteDocument("Token ids to text", body: Self.detokenizeRules)
+        ) { request throws(FrontError) in
             try await service.answer(request, detokenize)
         }
     }
@@ -26,11 +33,11 @@ struct TokenizeRoutes: Sendable {
 
     @Sendable
     private func tokenize(_ body: JSONObject) throws(FrontError) -> JSONValue {
+        try body.check(Self.tokenizeRules)
         let prompt = body.given("prompt")
         guard (prompt == nil) != (body.given("messages") == nil) else {
             throw .schema("Exactly one of 'prompt' or 'messages' must be provided.")
         }
-        try body.check(Self.tokenizeRules)
         let addsSpecials = body.given("add_special_tokens")?.boolValue ?? true
         let length = service.codec.modelMaxLength ?? service.monitor.ring.ready?.contextLength
         let limit = length.map { JSONValue($0) } ?? .null
@@ -54,7 +61,6 @@ struct TokenizeRoutes: Sendable {
 
     /// Ids of a chat. Rendered as for a completion unless the request says whether it wants a generation prompt.
     private func messageIDs(_ body: JSONObject, addsSpecials: Bool?) throws(FrontError) -> [Int32] {
-        try body.check(ChatPrompt.rules)
         let tools = try OfferedTools(body["tools"])
         let showsTools = !tools.names.isEmpty && body.given("tool_choice") != "none"
         let addsPrompt = body.given("add_generation_prompt")?.boolValue
@@ -79,10 +85,8 @@ struct TokenizeRoutes: Sendable {
 
     @Sendable
     private func detokenize(_ body: JSONObject) throws(FrontError) -> JSONValue {
-        guard let tokens = body.given("tokens")?.arrayValue else {
-            throw .schema("tokens: expected \(FieldShape.integersOrLists.words)")
-        }
         try body.check(Self.detokenizeRules)
+        let tokens = body.given("tokens")?.arrayValue ?? []
         let skips = body.given("skip_special_tokens")?.boolValue ?? true
         guard tokens.first?.arrayValue != nil else { return ["text": .string(try decode(tokens, skips))] }
         var texts: [JSONValue] = []

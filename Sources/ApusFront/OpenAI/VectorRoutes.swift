@@ -13,14 +13,21 @@ struct VectorRoutes: Sendable {
     let service: FrontService
 
     func add(to table: inout RouteTable) {
-        table.add("/v1/embeddings", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/v1/embeddings", methods: [.post], about: RouteDocument("Vectors of texts", body: EmbeddingsBody.rules)
+        ) { request throws(FrontError) in
             try await respond(request, EmbeddingsBody.init) { body, result in embeddings(body, result) }
         }
-        table.add("/v1/classify", methods: [.post]) { request throws(FrontError) in
+        table.add(
+            "/v1/classify", methods: [.post], about: RouteDocument("Classes of texts", body: ClassifyBody.rules)
+        ) { request throws(FrontError) in
             try await respond(request, ClassifyBody.init) { _, result in classes(result) }
         }
         let rerank = RerankRoute(service: service)
-        table.add("/v1/rerank", methods: [.put, .post]) { request throws(FrontError) in
+        table.add(
+            "/v1/rerank", methods: [.put, .post],
+            about: RouteDocument("Order documents by how well they answer a query", body: RerankRoute.rules)
+        ) { request throws(FrontError) in
             try await rerank.respond(request)
         }
     }

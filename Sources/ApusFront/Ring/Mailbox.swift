@@ -8,6 +8,8 @@ struct ReplyUpdate: Sendable {
     var text = ""
     var logprobs: [TokenLogprobs] = []
     var promptLogprobs: [TokenLogprobs] = []
+    var hidden: [HiddenState] = []
+    var promptHidden: [HiddenState] = []
     /// What a model that makes vectors made.
     var vector: [Float] = []
     /// The last update of its sample has it.
@@ -23,6 +25,8 @@ struct ReplyUpdate: Sendable {
         text += next.text
         logprobs += next.logprobs
         promptLogprobs += next.promptLogprobs
+        hidden += next.hidden
+        promptHidden += next.promptHidden
         vector += next.vector
         finish = next.finish
         neverRan = next.neverRan
@@ -43,6 +47,7 @@ final class Mailbox: Sendable {
         var idCount = 0
         var textCount = 0
         var hasPromptLogprobs = false
+        var hasPromptHidden = false
         /// The stream was asked for again from its start: no further gap is reported until it comes.
         var awaitsResend = false
     }
@@ -93,11 +98,15 @@ final class Mailbox: Sendable {
     /// `next()` would not wait.
     var hasNews: Bool { state.withLock { Self.hasNews($0) } }
 
-    /// Hands over news of the sample `index`.
-    func deliver(_ delta: TextDelta, to index: Int) -> Delivery {
+    /// Hands over news of the sample `index`. `onEnd` runs at its last word, before the reader can see it; it must not
+    /// come back here.
+    func deliver(_ delta: TextDelta, to index: Int, onEnd: () -> Void = {}) -> Delivery {
         let (delivery, waiter) = state.withLock { state in
             let (delivery, update) = Self.news(of: delta, for: &state.slots[index])
-            if delivery == .ended { state.open -= 1 }
+            if delivery == .ended {
+                state.open -= 1
+                onEnd()
+            }
             return (delivery, update.flatMap { Self.enqueue($0, index, &state) })
         }
         waiter?.resume()
@@ -198,19 +207,22 @@ final class Mailbox: Sendable {
         let knownIDs = min(slot.idCount - delta.start, delta.ids.count)
         let knownText = min(slot.textCount - delta.textStart, delta.text.utf8.count)
         let hasNewPrompt = !delta.promptLogprobs.isEmpty && !slot.hasPromptLogprobs
+        let hasNewHidden = !delta.promptHidden.isEmpty && !slot.hasPromptHidden
         var update = ReplyUpdate()
         update.ids = Array(delta.ids.dropFirst(knownIDs))
         update.text =
             knownText == 0 ? delta.text : String(decoding: delta.text.utf8.dropFirst(knownText), as: UTF8.self)
-        guard !update.ids.isEmpty || !update.text.isEmpty || hasNewPrompt || delta.finish != nil else {
-            return (.taken, nil)
-        }
+        guard !update.ids.isEmpty || !update.text.isEmpty || hasNewPrompt || hasNewHidden || delta.finish != nil
+        else { return (.taken, nil) }
         update.logprobs = Array(delta.logprobs.dropFirst(knownIDs))
         update.promptLogprobs = hasNewPrompt ? delta.promptLogprobs : []
+        update.hidden = Array(delta.hidden.dropFirst(knownIDs))
+        update.promptHidden = hasNewHidden ? delta.promptHidden : []
         update.finish = delta.finish
         update.usage = delta.usage
         update.timing = delta.timing
         slot.hasPromptLogprobs = slot.hasPromptLogprobs || hasNewPrompt
+        slot.hasPromptHidden = slot.hasPromptHidden || hasNewHidden
         slot.idCount += update.ids.count
         slot.textCount += update.text.utf8.count
         slot.hasEnded = delta.finish != nil

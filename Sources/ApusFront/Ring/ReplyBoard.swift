@@ -102,11 +102,11 @@ final class ReplyBoard: Sendable {
         var ended: [String] = []
         for delta in deltas {
             guard let entry = state.withLock({ $0.entries[delta.rid] }) else { continue }
-            switch entry.mailbox.deliver(delta, to: entry.index) {
+            // Closed before the reader knows of the end: what it does then must not end the request once more.
+            switch entry.mailbox.deliver(delta, to: entry.index, onEnd: { close(delta.rid) }) {
             case .taken: break
             case .gap: gaps.append(delta.rid)
             case .ended:
-                close(delta.rid)
                 ended.append(delta.rid)
                 // Only the detokenizer saw this ending: the scheduler would go on.
                 switch delta.finish {

@@ -72,11 +72,17 @@ package final class Decoder {
         return hidden
     }
 
-    /// Logits, [rows.count, vocabularySize], of some rows of the residual stream.
-    func logits(_ hidden: Matrix, rows: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
+    /// Some rows of the residual stream normed, [rows.count, hiddenSize].
+    func states(_ hidden: Matrix, rows: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
         let selected = context.selected.matrix(rows: rows.count, columns: configuration.hiddenSize)
         context.runtime.select(hidden, rows: rows, into: selected)
         norm(selected, into: selected, context.runtime)
+        return selected
+    }
+
+    /// Logits, [rows.count, vocabularySize], of some rows of the residual stream.
+    func logits(_ hidden: Matrix, rows: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
+        let selected = states(hidden, rows: rows, context)
         let logits = context.logits.matrix(rows: rows.count, columns: configuration.vocabularySize)
         embedding.logits(selected, into: logits, context.runtime)
         return logits

@@ -46,7 +46,7 @@ extension DetokenizerToFront: LinkMessage {
 
 extension TextDelta: WireElement {
     package static var leastByteCount: Int {
-        2 * String.leastByteCount + 2 * 8 + 3 * 4 + 1 + Usage.byteCount + Timing.byteCount
+        2 * String.leastByteCount + 2 * 8 + 5 * 4 + 1 + Usage.byteCount + Timing.byteCount
     }
 
     package func write(to writer: inout WireWriter) {
@@ -57,6 +57,8 @@ extension TextDelta: WireElement {
         writer.append(text)
         writer.append(logprobs)
         writer.append(promptLogprobs)
+        writer.append(hidden)
+        writer.append(promptHidden)
         writer.append(finish)
         writer.append(usage)
         writer.append(timing)
@@ -66,8 +68,8 @@ extension TextDelta: WireElement {
         self.init(
             rid: try reader.value(), start: try reader.value(), ids: try reader.value(),
             textStart: try reader.value(), text: try reader.value(), logprobs: try reader.value(),
-            promptLogprobs: try reader.value(), finish: try reader.value(), usage: try reader.value(),
-            timing: try reader.value())
+            promptLogprobs: try reader.value(), hidden: try reader.value(), promptHidden: try reader.value(),
+            finish: try reader.value(), usage: try reader.value(), timing: try reader.value())
     }
 }
 

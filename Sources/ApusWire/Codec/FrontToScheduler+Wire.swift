@@ -84,6 +84,7 @@ extension GenerateRequest: WireValue {
         writer.append(stream)
         writer.append(streamInterval)
         writer.append(logprobs)
+        writer.append(hidden)
         writer.append(cacheNamespace)
         writer.append(isHealthCheck)
     }
@@ -92,7 +93,8 @@ extension GenerateRequest: WireValue {
         self.init(
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
             sampling: try reader.value(), stream: try reader.value(), streamInterval: try reader.value(),
-            logprobs: try reader.value(), cacheNamespace: try reader.value(), isHealthCheck: try reader.value())
+            logprobs: try reader.value(), hidden: try reader.value(), cacheNamespace: try reader.value(),
+            isHealthCheck: try reader.value())
     }
 }
 
@@ -110,6 +112,12 @@ extension EmbedRequest: WireValue {
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
             tokenTypes: try reader.value(), dimensions: try reader.value())
     }
+}
+
+extension HiddenRequest: WireValue {
+    package func write(to writer: inout WireWriter) { writer.append(tag: self) }
+
+    package init(from reader: inout WireReader) throws(FrameError) { self = try reader.tag(Self.self) }
 }
 
 extension LogprobRequest: WireValue {

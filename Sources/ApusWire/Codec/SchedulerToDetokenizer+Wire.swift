@@ -40,7 +40,7 @@ extension SchedulerToDetokenizer: LinkMessage {
 
 extension TokenUpdate: WireElement {
     package static var leastByteCount: Int {
-        String.leastByteCount + 1 + 8 + 3 * 4 + 1 + Usage.byteCount + Timing.byteCount
+        String.leastByteCount + 1 + 8 + 5 * 4 + 1 + Usage.byteCount + Timing.byteCount
     }
 
     package func write(to writer: inout WireWriter) {
@@ -50,6 +50,8 @@ extension TokenUpdate: WireElement {
         writer.append(ids)
         writer.append(logprobs)
         writer.append(promptLogprobs)
+        writer.append(hidden)
+        writer.append(promptHidden)
         writer.append(finish)
         writer.append(usage)
         writer.append(timing)
@@ -58,8 +60,9 @@ extension TokenUpdate: WireElement {
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             rid: try reader.value(), opening: try reader.value(), start: try reader.value(), ids: try reader.value(),
-            logprobs: try reader.value(), promptLogprobs: try reader.value(), finish: try reader.value(),
-            usage: try reader.value(), timing: try reader.value())
+            logprobs: try reader.value(), promptLogprobs: try reader.value(), hidden: try reader.value(),
+            promptHidden: try reader.value(), finish: try reader.value(), usage: try reader.value(),
+            timing: try reader.value())
     }
 }
 
@@ -95,6 +98,14 @@ extension TokenLogprobs: WireElement {
             token: try reader.value(), logprob: try reader.value(), top: try reader.value(),
             chosen: try reader.value())
     }
+}
+
+extension HiddenState: WireElement {
+    package static var leastByteCount: Int { 4 }
+
+    package func write(to writer: inout WireWriter) { writer.append(numbers) }
+
+    package init(from reader: inout WireReader) throws(FrameError) { self.init(try reader.value()) }
 }
 
 extension TokenLogprobs.Alternative: WireElement {

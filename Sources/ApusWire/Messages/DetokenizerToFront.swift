@@ -23,13 +23,16 @@ package struct TextDelta: Sendable, Equatable {
     package var text: String
     package var logprobs: [TokenLogprobs]
     package var promptLogprobs: [TokenLogprobs]
+    package var hidden: [HiddenState]
+    package var promptHidden: [HiddenState]
     package var finish: FinishReason?
     package var usage: Usage
     package var timing: Timing
 
     package init(
         rid: String, start: Int, ids: [Int32], textStart: Int, text: String, logprobs: [TokenLogprobs] = [],
-        promptLogprobs: [TokenLogprobs] = [], finish: FinishReason? = nil, usage: Usage, timing: Timing
+        promptLogprobs: [TokenLogprobs] = [], hidden: [HiddenState] = [], promptHidden: [HiddenState] = [],
+        finish: FinishReason? = nil, usage: Usage, timing: Timing
     ) {
         self.rid = rid
         self.start = start
@@ -38,6 +41,8 @@ package struct TextDelta: Sendable, Equatable {
         self.text = text
         self.logprobs = logprobs
         self.promptLogprobs = promptLogprobs
+        self.hidden = hidden
+        self.promptHidden = promptHidden
         self.finish = finish
         self.usage = usage
         self.timing = timing

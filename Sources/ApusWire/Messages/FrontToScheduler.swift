@@ -35,6 +35,8 @@ package struct GenerateRequest: Sendable, Equatable {
     package var streamInterval: Int
     /// Log probabilities wanted; nil: none.
     package var logprobs: LogprobRequest?
+    /// Hidden states wanted; nil: none.
+    package var hidden: HiddenRequest?
     /// Requests share cached prefixes only within one namespace (`extra_key`, `cache_salt`).
     package var cacheNamespace: String
     /// Answered by the next step of any kind, and left out of statistics.
@@ -42,8 +44,8 @@ package struct GenerateRequest: Sendable, Equatable {
 
     package init(
         rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], sampling: SamplingParameters = SamplingParameters(),
-        stream: Bool = false, streamInterval: Int = 1, logprobs: LogprobRequest? = nil, cacheNamespace: String = "",
-        isHealthCheck: Bool = false
+        stream: Bool = false, streamInterval: Int = 1, logprobs: LogprobRequest? = nil, hidden: HiddenRequest? = nil,
+        cacheNamespace: String = "", isHealthCheck: Bool = false
     ) {
         self.rid = rid
         self.schedulerEpoch = schedulerEpoch
@@ -52,6 +54,7 @@ package struct GenerateRequest: Sendable, Equatable {
         self.stream = stream
         self.streamInterval = streamInterval
         self.logprobs = logprobs
+        self.hidden = hidden
         self.cacheNamespace = cacheNamespace
         self.isHealthCheck = isHealthCheck
     }
@@ -95,6 +98,14 @@ package struct LogprobRequest: Sendable, Hashable {
         self.topCount = topCount
         self.tokenIDs = tokenIDs
     }
+}
+
+/// Which hidden states a request wants.
+package enum HiddenRequest: UInt8, Sendable, CaseIterable {
+    /// That of the last row.
+    case last = 1
+    /// Those of the whole prompt, and of each token that was chosen.
+    case full = 2
 }
 
 /// Whom to abort.

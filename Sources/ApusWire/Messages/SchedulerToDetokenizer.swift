@@ -22,13 +22,18 @@ package struct TokenUpdate: Sendable, Equatable {
     package var logprobs: [TokenLogprobs]
     /// Prompt log probabilities, with the update whose `start` is 0.
     package var promptLogprobs: [TokenLogprobs]
+    /// One entry an id when hidden states were asked for: those that the tokens were chosen by.
+    package var hidden: [HiddenState]
+    /// Those of the prompt, with the update whose `start` is 0.
+    package var promptHidden: [HiddenState]
     package var finish: FinishReason?
     package var usage: Usage
     package var timing: Timing
 
     package init(
         rid: String, opening: StreamOpening?, start: Int, ids: [Int32], logprobs: [TokenLogprobs] = [],
-        promptLogprobs: [TokenLogprobs] = [], finish: FinishReason? = nil, usage: Usage, timing: Timing
+        promptLogprobs: [TokenLogprobs] = [], hidden: [HiddenState] = [], promptHidden: [HiddenState] = [],
+        finish: FinishReason? = nil, usage: Usage, timing: Timing
     ) {
         self.rid = rid
         self.opening = opening
@@ -36,6 +41,8 @@ package struct TokenUpdate: Sendable, Equatable {
         self.ids = ids
         self.logprobs = logprobs
         self.promptLogprobs = promptLogprobs
+        self.hidden = hidden
+        self.promptHidden = promptHidden
         self.finish = finish
         self.usage = usage
         self.timing = timing
@@ -91,6 +98,15 @@ package struct TokenLogprobs: Sendable, Equatable {
         self.logprob = logprob
         self.top = top
         self.chosen = chosen
+    }
+}
+
+/// The residual stream of one position after the last norm: what the head multiplies.
+package struct HiddenState: Sendable, Equatable {
+    package var numbers: [Float]
+
+    package init(_ numbers: [Float]) {
+        self.numbers = numbers
     }
 }
 

@@ -97,6 +97,7 @@ struct FrontRole: Sendable {
         front.allowAutoTruncate = given.truncatesPrompts
         front.isRadixCacheDisabled = given.disablesRadixCache
         front.skipWarmUp = given.skipsWarmup
+        front.hiddenStates = given.hiddenStatesMode.map { $0 == "last" ? .last : .full }
         front.serverArguments = given.fields
         front.launchCommand = role.launch.command
         front.version = Version.text

@@ -164,6 +164,7 @@ import Testing
         #expect(
             length(TextDelta(rid: "", start: 0, ids: [], textStart: 0, text: "", usage: usage, timing: Timing()))
                 == TextDelta.leastByteCount)
+        #expect(length(HiddenState([])) == HiddenState.leastByteCount)
         #expect(length(TokenLogprobs(token: 0, logprob: nil)) == TokenLogprobs.leastByteCount)
         let alternative = TokenLogprobs.Alternative(token: 0, logprob: 0)
         #expect(length(alternative) == TokenLogprobs.Alternative.leastByteCount)

@@ -76,7 +76,7 @@ import Testing
         sampling.grammarFollows = 4
         let request = GenerateRequest(
             rid: "r", schedulerEpoch: 9, inputIDs: [1, -1], sampling: sampling, stream: true, streamInterval: 8,
-            logprobs: LogprobRequest(promptStart: 0, topCount: 5, tokenIDs: [6]), cacheNamespace: "n",
+            logprobs: LogprobRequest(promptStart: 0, topCount: 5, tokenIDs: [6]), hidden: .full, cacheNamespace: "n",
             isHealthCheck: true)
         try check(
             FrontToScheduler.generate(request), "01 02",
@@ -88,7 +88,7 @@ import Testing
             "01000000 01000000 58", "01000000 02010000", "00000000", "01", "00", "01", "00",
             "01 02 01000000 61 02 0200000000000000", "01 04000000",
             "01", "0800000000000000",
-            "01 01 0000000000000000 0500000000000000 01000000 06000000", "01000000 6e", "01")
+            "01 01 0000000000000000 0500000000000000 01000000 06000000", "01 02", "01000000 6e", "01")
     }
 
     @Test func schedulerToDetokenizer() throws {
@@ -101,12 +101,13 @@ import Testing
             token: 2, logprob: nil, top: [.init(token: 3, logprob: -1)], chosen: [])
         let update = TokenUpdate(
             rid: "r", opening: opening, start: 2, ids: [4], logprobs: [logprobs], promptLogprobs: [],
-            finish: .stopToken(4), usage: usage(), timing: timing())
+            hidden: [HiddenState([1, -2])], finish: .stopToken(4), usage: usage(), timing: timing())
         try check(
             SchedulerToDetokenizer.tokens([update]), "02 02", "01000000",
             "01000000 72", "01 01000000 01000000 01000000 01000000 73 00000000 01 00 01",
             "0200000000000000", "01000000 04000000",
             "01000000 02000000 00 01000000 03000000 000080bf 00000000", "00000000",
+            "01000000 02000000 0000803f 000000c0", "00000000",
             "01 01 04000000", Self.usage, Self.timing)
     }
 
@@ -114,11 +115,13 @@ import Testing
         try check(
             DetokenizerToFront.hello(detokenizerEpoch: 1, processID: 2), "03 01", "0100000000000000 02000000")
         let delta = TextDelta(
-            rid: "r", start: 1, ids: [7], textStart: 2, text: "\n", finish: .length(16), usage: usage(),
+            rid: "r", start: 1, ids: [7], textStart: 2, text: "\n", promptHidden: [HiddenState([1])],
+            finish: .length(16), usage: usage(),
             timing: timing())
         try check(
             DetokenizerToFront.deltas([delta]), "03 02", "01000000", "01000000 72", "0100000000000000",
             "01000000 07000000", "0200000000000000", "01000000 0a", "00000000", "00000000",
+            "00000000", "01000000 01000000 0000803f",
             "01 05 1000000000000000", Self.usage, Self.timing)
         try check(DetokenizerToFront.gaps(rids: ["r"]), "03 03", "01000000 01000000 72")
         try check(

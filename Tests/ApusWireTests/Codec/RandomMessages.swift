@@ -105,6 +105,7 @@ struct RandomMessages {
         TokenUpdate(
             rid: text(), opening: maybe { $0.opening() }, start: int(), ids: array { $0.int32() },
             logprobs: array { $0.logprobs() }, promptLogprobs: array { $0.logprobs() },
+            hidden: array { $0.hidden() }, promptHidden: array { $0.hidden() },
             finish: maybe { $0.finish() }, usage: usage(), timing: timing())
     }
 
@@ -112,6 +113,7 @@ struct RandomMessages {
         TextDelta(
             rid: text(), start: int(), ids: array { $0.int32() }, textStart: int(), text: text(),
             logprobs: array { $0.logprobs() }, promptLogprobs: array { $0.logprobs() },
+            hidden: array { $0.hidden() }, promptHidden: array { $0.hidden() },
             finish: maybe { $0.finish() }, usage: usage(), timing: timing())
     }
 
@@ -122,7 +124,8 @@ struct RandomMessages {
             logprobs: maybe {
                 LogprobRequest(
                     promptStart: $0.maybe { $0.int() }, topCount: $0.int(), tokenIDs: $0.array { $0.int32() })
-            }, cacheNamespace: text(), isHealthCheck: chance())
+            }, hidden: maybe { HiddenRequest.allCases.randomElement(using: &$0.random)! }, cacheNamespace: text(),
+            isHealthCheck: chance())
     }
 
     mutating func sampling() -> SamplingParameters {
@@ -166,6 +169,8 @@ struct RandomMessages {
             promptTail: array { $0.int32() }, stopStrings: array { $0.text() }, stopRegexes: array { $0.text() },
             skipSpecialTokens: chance(), noStopTrim: chance(), stream: chance())
     }
+
+    private mutating func hidden() -> HiddenState { HiddenState(array { $0.float() }) }
 
     private mutating func logprobs() -> TokenLogprobs {
         TokenLogprobs(

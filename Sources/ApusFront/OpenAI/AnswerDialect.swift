@@ -1,0 +1,48 @@
+import ApusJSON
+import NIOCore
+
+/// How a route that generates says things, as far as it is not in the objects themselves.
+struct AnswerDialect: Sendable {
+    let contentType: String
+    /// One chunk of a stream as it goes over the wire.
+    let frame: @Sendable (JSONValue) -> ByteBuffer
+    /// What stands in a stream in place of a chunk when it fails.
+    let failure: @Sendable (FrontError) -> JSONValue
+    /// The last bytes of a stream.
+    let end: ByteBuffer?
+    /// An error before the answer has begun.
+    let refusal: @Sendable (FrontError) -> FrontError
+
+    static let openAI = AnswerDialect(
+        contentType: "text/event-stream; charset=utf-8", frame: EventFrame.data, failure: { $0.openAIFrame },
+        end: EventFrame.done, refusal: { $0.openAI })
+
+    /// Events carry their name twice: in the frame and in the object.
+    static let anthropic = AnswerDialect(
+        contentType: "text/event-stream; charset=utf-8",
+        frame: { value in
+            var buffer = ByteBuffer(string: "event: \(value["type"]?.stringValue ?? "message")\n")
+            buffer.writeImmutableBuffer(EventFrame.data(value))
+            return buffer
+        },
+        failure: { $0.anthropic.body }, end: nil, refusal: { $0.anthropic })
+
+    /// One JSON object a line.
+    static let ollama = AnswerDialect(
+        contentType: "application/x-ndjson",
+        frame: { value in ByteBuffer(bytes: value.serialized + [UInt8(ascii: "\n")]) },
+        failure: { ["error": .string($0.message)] }, end: nil, refusal: { $0.ollama })
+}
+
+extension FrontError {
+    /// The same error in the shape of Anthropic-style routes.
+    var anthropic: FrontError { self == .clientGone ? self : .anthropic(status: status, message) }
+
+    /// The same error in the shape of Ollama-style routes.
+    var ollama: FrontError {
+        switch self {
+        case .refused(let message), .openAI(400, _, let message): .field(message)
+        default: self
+        }
+    }
+}

@@ -17,8 +17,11 @@ final class Server {
     private let directory = TemporaryDirectory()
     private var ending: Int32?
 
-    /// Starts `apus` with `arguments`; nothing of this machine's settings plays a part.
-    init(_ arguments: [String], port: Int = 0, runtimeParent: String? = nil, environment: [String: String] = [:]) {
+    /// Starts `apus`, or another `executable`, with `arguments`; nothing of this machine's settings plays a part.
+    init(
+        _ arguments: [String], port: Int = 0, runtimeParent: String? = nil, environment: [String: String] = [:],
+        executable: String = Fixture.executable
+    ) {
         self.port = port
         self.runtimeParent = runtimeParent ?? "\(directory.path)/run"
         var variables = environment
@@ -27,7 +30,7 @@ final class Server {
         for name in ["LD_LIBRARY_PATH", "HOME"] {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
-        processID = Self.spawn(Fixture.executable, arguments, variables, output: directory.path)
+        processID = Self.spawn(executable, arguments, variables, output: directory.path)
     }
 
     /// `apus serve` on a free port with a tiny model, ready to answer.

@@ -160,3 +160,9 @@ if Context.environment["APUS_FUZZING"] != nil {
             dependencies: ["ApusCheckpoint", "ApusJSON", "ApusJinja", "ApusText", "ApusWire"], path: "Tests/Fuzz",
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// `Tests/sanitize` sets this: sanitizers bring their own malloc (two would free each other's memory).
+if Context.environment["APUS_SANITIZING"] != nil {
+    package.targets.removeAll { $0.name == "CJemalloc" }
+    package.targets.append(.target(name: "CJemalloc", path: "Tests/Sanitizing"))
+}

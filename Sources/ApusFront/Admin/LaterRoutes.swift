@@ -21,7 +21,6 @@ struct LaterRoutes: Sendable {
         ("/v1/loads", [.get])
     ]
 
-    private static let openAI: [(path: String, methods: [HTTPRequest.Method])] = [("/v1/responses", [.post])]
     private static let about = RouteDocument("Refused by this version")
 
     func add(to table: inout RouteTable) {
@@ -32,12 +31,6 @@ struct LaterRoutes: Sendable {
         }
         for (path, methods) in Self.native {
             table.add(path, methods: methods, about: Self.about) { _ throws(FrontError) in throw .notYet(path) }
-        }
-        for (path, methods) in Self.openAI {
-            table.add(path, methods: methods, about: Self.about) { _ throws(FrontError) in
-                throw .openAI(
-                    status: 400, kind: "BadRequestError", "\(path) is not supported by this version yet.")
-            }
         }
     }
 }

@@ -5,7 +5,7 @@ enum MessagesBody {
     static let countRules = [
         FieldRule("model", .string, isRequired: true), FieldRule("messages", .objects, isRequired: true),
         FieldRule("system", .any), FieldRule("tools", .objects), FieldRule("tool_choice", .object),
-        FieldRule("thinking", .object),
+        FieldRule("thinking", .object), FieldRule("output_config", .object),
     ]
     static let rules =
         countRules + [
@@ -29,6 +29,12 @@ enum MessagesBody {
         let thinks = body.given("thinking")?["type"]?.stringValue
         if let thinks { chat["chat_template_kwargs"] = ["enable_thinking": JSONValue(thinks != "disabled")] }
         try addTools(of: body, to: &chat)
+        if let format = body.given("output_config")?["format"], !format.isNull {
+            guard format["type"] == "json_schema", let schema = format["schema"] else {
+                throw .schema("output_config.format: expected the type 'json_schema' and a schema")
+            }
+            chat["response_format"] = ["type": "json_schema", "json_schema": ["name": "format", "schema": schema]]
+        }
 
         var messages: [JSONValue] = []
         if let system = body.given("system") {

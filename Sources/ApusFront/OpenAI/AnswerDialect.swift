@@ -27,6 +27,14 @@ struct AnswerDialect: Sendable {
         },
         failure: { $0.anthropic.body }, end: nil, refusal: { $0.anthropic })
 
+    /// OpenAI's newer way: as above, with errors as events of their own.
+    static let responses = AnswerDialect(
+        contentType: anthropic.contentType, frame: anthropic.frame,
+        failure: {
+            ["type": "error", "code": .string(String($0.status)), "message": .string($0.message), "param": nil]
+        },
+        end: nil, refusal: { $0.openAI })
+
     /// One JSON object a line.
     static let ollama = AnswerDialect(
         contentType: "application/x-ndjson",

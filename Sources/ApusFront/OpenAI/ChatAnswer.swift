@@ -168,6 +168,7 @@ struct ChatAnswer: OpenAIAnswer {
             guard let hidden = samples[index].hidden else { continue }
             chunks.append(chunk(index, delta: ["reasoning_content": nil, "hidden_states": hidden.last]))
         }
+        if request.showsCache { chunks.append(head.object(Self.kind, ["choices": [], "sglext": usage.cacheDetails])) }
         if request.options.includesUsage {
             chunks.append(head.object(Self.kind, ["choices": [], "usage": usage.json]))
         }
@@ -202,14 +203,29 @@ struct ChatAnswer: OpenAIAnswer {
             if request.showsPromptIDs {
                 choice["prompt_token_ids"] = .array(head.run.plan.samples[index].promptIDs.map { JSONValue($0) })
             }
+            if request.showsMeta { choice["meta_info"] = metaInfo(index) }
             if request.showsResponseIDs { choice["response_token_ids"] = .array(sample.ids.map { JSONValue($0) }) }
             return .object(choice)
         }
-        return head.object(
-            "chat.completion",
-            [
-                "choices": .array(choices), "usage": usage.json,
-                "metadata": head.metadata(usage),
-            ])
+        var rest: JSONObject = [
+            "choices": .array(choices), "usage": usage.json, "metadata": head.metadata(usage),
+        ]
+        if request.showsCache { rest["sglext"] = usage.cacheDetails }
+        return head.object("chat.completion", rest)
+    }
+
+    /// What `/generate` would say of this sample.
+    private func metaInfo(_ index: Int) -> JSONValue {
+        let counts = usage.samples[index]
+        let weights = WeightVersions(counts, fallback: head.run.scheduler.weightVersion)
+        return [
+            "id": .string(head.run.plan.samples[index].rid),
+            "finish_reason": samples[index].finish?.json(neverRan: false) ?? .null,
+            "prompt_tokens": JSONValue(counts.promptTokens), "weight_version": weights.last,
+            "num_retractions": JSONValue(counts.retractions), "total_retractions": JSONValue(counts.retractions),
+            "reasoning_tokens": JSONValue(usage.reasoningTokens[index]),
+            "completion_tokens": JSONValue(counts.completionTokens), "cached_tokens": JSONValue(counts.cachedTokens),
+            "weight_versions": weights.json,
+        ]
     }
 }

@@ -35,7 +35,7 @@ struct ChatPrompt: Sendable {
             }
             kwargs[member.key] = member.value
         }
-        if let effort = body.given("reasoning_effort") ?? body.given("reasoning")?["effort"] {
+        if let effort = try Self.effort(body) {
             kwargs["reasoning_effort"] = effort
             if effort == "none" {
                 for name in ["thinking", "enable_thinking"] where kwargs[name] == nil { kwargs[name] = false }
@@ -77,6 +77,23 @@ struct ChatPrompt: Sendable {
             }
             throw .openAI(status: 400, kind: "BadRequest", "\(error)")
         }
+    }
+
+    private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "ultra", "max"]
+
+    /// `reasoning_effort`, or what `reasoning` says in its place; nil: nothing.
+    static func effort(_ body: JSONObject) throws(FrontError) -> JSONValue? {
+        let alias = body.given("reasoning")
+        let switchedOff: JSONValue? = alias?["enabled"] == false ? "none" : nil
+        guard let effort = body.given("reasoning_effort") ?? alias?["effort"] ?? switchedOff, !effort.isNull else {
+            return nil
+        }
+        let isKnown = effort.stringValue.map(efforts.contains) ?? effort.doubleValue.map { (0...0.99).contains($0) }
+        guard isKnown == true else {
+            throw .schema(
+                "reasoning_effort: expected one of \(efforts.joined(separator: ", ")), or a number from 0 to 0.99")
+        }
+        return effort
     }
 
     // MARK: Messages

@@ -13,6 +13,8 @@ struct ChatRequest: OpenAIRequest {
     let showsPromptIDs: Bool
     let showsResponseIDs: Bool
     let reportsCache: Bool
+    let showsCache: Bool
+    let showsMeta: Bool
     let codec: any PromptCodec
 
     /// What the server brings to every chat.
@@ -37,7 +39,7 @@ struct ChatRequest: OpenAIRequest {
             FieldRule("tool_choice", .any), FieldRule("parallel_tool_calls", .bool),
             FieldRule("separate_reasoning", .bool), FieldRule("stream_reasoning", .bool),
             FieldRule("input_ids", .integers), FieldRule("return_prompt_token_ids", .bool),
-            FieldRule("return_token_ids", .bool),
+            FieldRule("return_token_ids", .bool), FieldRule("return_meta_info", .bool), FieldRule("reasoning", .object),
         ]
 
     init(_ body: JSONObject, _ setting: Setting) throws(FrontError) {
@@ -50,8 +52,13 @@ struct ChatRequest: OpenAIRequest {
         showsLogprobs = body.given("logprobs")?.boolValue ?? false
         showsPromptIDs = body.given("return_prompt_token_ids")?.boolValue ?? false
         showsResponseIDs = body.given("return_token_ids")?.boolValue ?? false
-        for (name, isAsked) in [("return_prompt_token_ids", showsPromptIDs), ("return_token_ids", showsResponseIDs)]
-        where isAsked && isStream {
+        showsCache = body.given("return_cached_tokens_details")?.boolValue ?? false
+        showsMeta = body.given("return_meta_info")?.boolValue ?? false
+        let whole = [
+            ("return_prompt_token_ids", showsPromptIDs), ("return_token_ids", showsResponseIDs),
+            ("return_meta_info", showsMeta),
+        ]
+        for (name, isAsked) in whole where isAsked && isStream {
             throw .badRequest(
                 "\(name) is not supported with streaming. Please set stream=false when using \(name)=true.")
         }
@@ -61,9 +68,8 @@ struct ChatRequest: OpenAIRequest {
         tools = offered
         toolFormat = usesTools ? setting.toolFormat : nil
         let kwargs = body.given("chat_template_kwargs")
-        let thinks =
-            kwargs?["enable_thinking"] != false && kwargs?["thinking"] != false
-            && (body.given("reasoning_effort") ?? body.given("reasoning")?["effort"]) != "none"
+        let effort = try ChatPrompt.effort(body)
+        let thinks = kwargs?["enable_thinking"] != false && kwargs?["thinking"] != false && effort != "none"
         let separates = body.given("separate_reasoning")?.boolValue ?? true
         reasoning = separates ? setting.reasoning?.splitter(thinks: thinks) : nil
 

@@ -18,6 +18,13 @@ struct CompletionRoutes: Sendable {
 
         let setting = ChatRequest.Setting(service)
         let chat = OpenAIRoute(service: service) { body throws(FrontError) in try ChatRequest(body, setting) }
+        let responses = OpenAIRoute(service: service, dialect: .responses) { body throws(FrontError) in
+            try ResponsesRequest(body, setting)
+        }
+        table.add(
+            "/v1/responses", methods: [.post],
+            about: RouteDocument("Answer in items; nothing is stored", body: ResponsesBody.rules, answer: .streamable),
+            responses.respond)
         table.add(
             "/v1/chat/completions", "/invocations", methods: [.post],
             about: RouteDocument("Answer in a conversation", body: ChatRequest.rules, answer: .streamable),

@@ -14,6 +14,7 @@ struct CompletionRequest: OpenAIRequest {
     private let reportsCache: Bool
     private let codec: any PromptCodec
     private let showsTokenIDs: Bool
+    private let showsCache: Bool
 
     /// What stands before the text of each prompt's samples.
     private enum Echo {
@@ -60,6 +61,7 @@ struct CompletionRequest: OpenAIRequest {
         options = StreamOptions(body, includesByDefault: launch.includesUsage)
         reportsCache = launch.reportsCache
         showsTokenIDs = body.given("return_token_ids")?.boolValue ?? false
+        showsCache = body.given("return_cached_tokens_details")?.boolValue ?? false
         self.codec = codec
     }
 
@@ -103,7 +105,8 @@ struct CompletionRequest: OpenAIRequest {
         return CompletionAnswer(
             head: AnswerHead(run: run, created: created, model: model), options: options,
             usage: OpenAIUsage(count: run.plan.samples.count, perPrompt: perPrompt, reportsCache: reportsCache),
-            echoes: echoes, tokens: logprobs == nil ? nil : TokenTexts(codec: codec), showsTokenIDs: showsTokenIDs)
+            echoes: echoes, tokens: logprobs == nil ? nil : TokenTexts(codec: codec), showsTokenIDs: showsTokenIDs,
+            showsCache: showsCache)
     }
 
     private var promptCount: Int {
@@ -144,6 +147,7 @@ struct CompletionAnswer: OpenAIAnswer {
     private let echoes: [String]
     private let tokens: TokenTexts?
     private let showsTokenIDs: Bool
+    private let showsCache: Bool
     private var samples: [Sample]
 
     private struct Sample {
@@ -158,7 +162,7 @@ struct CompletionAnswer: OpenAIAnswer {
 
     init(
         head: AnswerHead, options: StreamOptions, usage: OpenAIUsage, echoes: [String], tokens: TokenTexts?,
-        showsTokenIDs: Bool
+        showsTokenIDs: Bool, showsCache: Bool
     ) {
         self.head = head
         self.options = options
@@ -166,6 +170,7 @@ struct CompletionAnswer: OpenAIAnswer {
         self.echoes = echoes
         self.tokens = tokens
         self.showsTokenIDs = showsTokenIDs
+        self.showsCache = showsCache
         samples = head.run.plan.samples.map { Sample(hidden: $0.hidden.map(HiddenStates.init)) }
     }
 
@@ -205,8 +210,12 @@ struct CompletionAnswer: OpenAIAnswer {
     }
 
     mutating func closing() -> [JSONValue] {
-        guard options.includesUsage else { return [] }
-        return [head.object("text_completion", ["choices": [], "usage": usage.json])]
+        var chunks: [JSONValue] = []
+        if showsCache { chunks.append(head.object("text_completion", ["choices": [], "sglext": usage.cacheDetails])) }
+        if options.includesUsage {
+            chunks.append(head.object("text_completion", ["choices": [], "usage": usage.json]))
+        }
+        return chunks
     }
 
     var whole: JSONValue {
@@ -218,11 +227,10 @@ struct CompletionAnswer: OpenAIAnswer {
             if showsTokenIDs { choice["token_ids"] = .array(sample.ids.map { JSONValue($0) }) }
             return .object(choice)
         }
-        return head.object(
-            "text_completion",
-            [
-                "choices": .array(choices), "usage": usage.json,
-                "metadata": head.metadata(usage),
-            ])
+        var rest: JSONObject = [
+            "choices": .array(choices), "usage": usage.json, "metadata": head.metadata(usage),
+        ]
+        if showsCache { rest["sglext"] = usage.cacheDetails }
+        return head.object("text_completion", rest)
     }
 }

@@ -50,6 +50,7 @@ extension JSONObject {
     }
 
     static let passedRules: [FieldRule] = [
+        FieldRule("return_cached_tokens_details", .bool),
         FieldRule("rid", .stringOrList), FieldRule("extra_key", .stringOrList), FieldRule("cache_salt", .stringOrList),
         FieldRule("priority", .integer), FieldRule("lora_path", .stringOrList), FieldRule("model", .string),
         FieldRule("stream", .bool), FieldRule("user", .string), FieldRule("return_hidden_states", .boolOrList),

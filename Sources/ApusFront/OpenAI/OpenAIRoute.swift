@@ -1,5 +1,6 @@
 import ApusCore
 import ApusJSON
+import HTTPTypes
 import Hummingbird
 import NIOCore
 
@@ -17,6 +18,7 @@ struct OpenAIRoute: Sendable {
         let read = read
         do throws(FrontError) {
             try JSONBody.checkType(request.http)
+            try Self.checkRank(request.http)
             let received = try await service.bodies.read(request.http, request.channel)
             let size = received.bytes.readableBytes
             let asked = try await service.work.run(size: size) { () throws(FrontError) in
@@ -30,6 +32,15 @@ struct OpenAIRoute: Sendable {
             scope.end()
             throw dialect.refusal(error)
         }
+    }
+
+    private static let rankField = HTTPField.Name("X-Data-Parallel-Rank")!
+
+    /// There is one replica, whichever a client asks for.
+    private static func checkRank(_ request: Request) throws(FrontError) {
+        guard let rank = request.headers[rankField], Int(rank) == nil else { return }
+        throw .openAI(
+            status: 400, kind: "400", "Invalid X-Data-Parallel-Rank header: must be an integer, got '\(rank)'")
     }
 
     private func buffered(_ asked: any OpenAIRequest, _ run: GenerateRun) async throws(FrontError) -> Response {

@@ -17,6 +17,12 @@ struct OpenAIUsage {
         self.reportsCache = reportsCache
     }
 
+    /// `sglext`: where the prompt of the first sample came from, for requests that ask.
+    var cacheDetails: JSONValue {
+        let cached = samples.first?.cachedTokens ?? 0
+        return ["cached_tokens_details": cached > 0 ? ["device": JSONValue(cached), "host": 0] : .null]
+    }
+
     var json: JSONValue {
         let firsts = stride(from: 0, to: samples.count, by: max(perPrompt, 1)).map { samples[$0] }
         let prompt = firsts.reduce(0) { $0 + $1.promptTokens }

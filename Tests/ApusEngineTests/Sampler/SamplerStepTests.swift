@@ -4,6 +4,12 @@ import Testing
 
 @testable import ApusEngine
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 struct SamplerStepTests {
     /// The worked example of the contract: output 5, 5, 7.
     @Test func penaltiesAsWorkedOut() {
@@ -125,5 +131,61 @@ struct SamplerStepTests {
             ranking.selectAll(of: scores, notBelow: 0)
             #expect((0..<ranking.count).map { ranking.token(rank: $0) } == expected.filter { scores[$0] >= 0 })
         }
+    }
+
+    /// All steps of the contract in their order, in double precision and without a thought for speed.
+    private func reference(_ row: Row) -> [Double] {
+        let parameters = row.parameters
+        var scores = row.logits.map(Double.init)
+        for token in scores.indices {
+            let count = row.output.count { Int($0) == token }
+            scores[token] -= Double(parameters.frequencyPenalty) * Double(count)
+            if count > 0 { scores[token] -= Double(parameters.presencePenalty) }
+            if row.endTokenIDs.contains(Int32(token)), row.output.count < parameters.minNewTokens {
+                scores[token] = -.infinity
+            }
+            let penalty = Double(parameters.repetitionPenalty)
+            if count > 0 { scores[token] = scores[token] < 0 ? scores[token] * penalty : scores[token] / penalty }
+            scores[token] += Double(parameters.logitBias[Int32(token)] ?? 0)
+            scores[token] /= Double(parameters.temperature)
+        }
+        let best = scores.max()!
+        let total = log(scores.reduce(0) { $0 + exp($1 - best) })
+        return scores.map { max($0 - best - total, -Double(Float.greatestFiniteMagnitude)) }
+    }
+
+    @Test(arguments: 0..<60)
+    func stepsAreTheContracts(_ seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let count = [3, 17, 300].randomElement(using: &random)!
+        var row = Row((0..<count).map { _ in Float.random(in: -9...9, using: &random) })
+        func maybe(_ range: ClosedRange<Float>, else usual: Float) -> Float {
+            Bool.random(using: &random) ? Float.random(in: range, using: &random) : usual
+        }
+        row.output = (0..<Int.random(in: 0...8, using: &random)).map { _ in
+            Int32.random(in: 0..<Int32(count), using: &random)
+        }
+        row.parameters.frequencyPenalty = maybe(-2...2, else: 0)
+        row.parameters.presencePenalty = maybe(-2...2, else: 0)
+        row.parameters.repetitionPenalty = maybe(0.1...2, else: 1)
+        row.parameters.temperature = maybe(0.1...3, else: 1)
+        row.parameters.minNewTokens = Int.random(in: 0...8, using: &random)
+        row.endTokenIDs = [Int32.random(in: 0..<Int32(count), using: &random)]
+        for _ in 0..<Int.random(in: 0...4, using: &random) {
+            row.parameters.logitBias[Int32.random(in: 0..<Int32(count), using: &random)] =
+                Float.random(in: -20...20, using: &random)
+        }
+        row.logprobs = .init(topCount: 2, tokenIDs: (0..<Int32(count)).map(\.self))
+        let expected = reference(row)
+        let found = try #require(row.choose().logprobs)
+        #expect(found.chosen.count == count)
+        for (entry, value) in zip(found.chosen, expected) {
+            #expect(abs(Double(entry.logprob) - value) <= 2e-5 * max(1, abs(value)), "token \(entry.token)")
+        }
+        let best = expected.indices.sorted { expected[$0] > expected[$1] }.prefix(2)
+        #expect(zip(found.top, best).allSatisfy { abs(Double($0.logprob) - expected[$1]) <= 2e-4 })
+        row.parameters.topK = 1
+        let greedy = Int(try #require(row.choose().token))
+        #expect(expected[best[0]] - expected[greedy] < 1e-4)
     }
 }

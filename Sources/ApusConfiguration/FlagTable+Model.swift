@@ -56,9 +56,11 @@ extension FlagTable {
             "Quantise a bfloat16, float16 or float32 checkpoint at load: w8a8_int8, or int4 with a scale per 32 (int4, "
                 + "int4-32) or 128 inputs (int4-128). Checkpoints that are quantised need no flag."),
         Flag(
-            "kv-cache-dtype", .choice(["auto", "bf16", "bfloat16", "fp8_e5m2", "fp8_e4m3", "fp4_e2m1"]),
-            default: .text("auto"), .only(["auto"], "the KV pool has the number format of the activations"),
-            section: .model, "Number format of the KV pool."),
+            "kv-cache-dtype", .choice(["auto", "bf16", "bfloat16", "int8", "fp8_e5m2", "fp8_e4m3", "fp4_e2m1"]),
+            default: .text("auto"),
+            .only(["auto", "bf16", "bfloat16", "int8"], "processors do not compute in it; int8 is as small as fp8"),
+            section: .model,
+            "Number format of the KV pool: auto is that of the activations; int8 keeps a scale a head and token."),
         Flag(
             "download-dir", .text, section: .model, "Folder of the Hugging Face cache. Default: $HF_HOME/hub."),
         Flag(

@@ -40,6 +40,8 @@ extension ServeConfiguration {
     package var maxRunningRequests: Int? { integer("max-running-requests") }
     package var maxQueuedRequests: Int? { integer("max-queued-requests") }
     /// -1: prompts are not cut.
+    /// `auto`, `bf16`, `bfloat16` or `int8`.
+    package var kvCacheFormat: String { text("kv-cache-dtype") ?? "auto" }
     package var chunkedPrefillSize: Int? { integer("chunked-prefill-size") }
     package var maxPrefillTokens: Int { requiredInteger("max-prefill-tokens") }
     package var prefillMaxRequests: Int? { integer("prefill-max-requests") }

@@ -1,7 +1,7 @@
 import ApusCheckpoint
 import ApusCore
 package import ApusModels
-import ApusTensor
+package import ApusTensor
 
 /// Runs batches on a decoder: all layers over all rows, the head over the rows that need it, then one choice a sequence.
 package final class ModelRunner: ModelWorker {
@@ -42,10 +42,11 @@ package final class ModelRunner: ModelWorker {
 
     /// - Parameters:
     ///   - contextLength: Longest sequence; nil: the model's own.
+    ///   - kvFormat: What the pool keeps; nil: the number format of the decoder.
     ///   - logitsByteCount: Memory for logits: what needs more goes through the head in parts.
     /// - Throws: `TensorError.outOfMemory`.
     package init(
-        _ decoder: Decoder, endTokenIDs: [Int32], slotCount: Int, contextLength: Int? = nil,
+        _ decoder: Decoder, endTokenIDs: [Int32], slotCount: Int, contextLength: Int? = nil, kvFormat: KVFormat? = nil,
         sampling: Sampler.Options = Sampler.Options(), logitsByteCount: Int = 64 << 20
     ) throws {
         let configuration = decoder.configuration
@@ -56,7 +57,8 @@ package final class ModelRunner: ModelWorker {
         hiddenSize = configuration.hiddenSize
         runtime = decoder.runtime
         decoders = [0: decoder]
-        session = try DecoderSession(decoder, slotCount: slotCount, contextLength: self.contextLength)
+        session = try DecoderSession(
+            decoder, slotCount: slotCount, contextLength: self.contextLength, kvFormat: kvFormat)
         sampler = Sampler(runtime, options: sampling)
         scratch = .allocate(capacity: runtime.pool.threadCount)
         scratch.initialize(repeating: Sampler.Scratch())
@@ -73,7 +75,7 @@ package final class ModelRunner: ModelWorker {
     func decoder(_ generation: Int) -> Decoder? { decoders[generation] }
 
     func keep(_ decoder: Decoder, as generation: Int) {
-        precondition(decoders[generation] == nil && decoder.elementType == session.pool.elementType)
+        precondition(decoders[generation] == nil)
         decoders[generation] = decoder
         session.decoder = decoder
     }
@@ -190,17 +192,11 @@ package final class ModelRunner: ModelWorker {
         for _ in range { rowOutputs.append(SequenceOutput(token: nil)) }
         rowOutputs.withUnsafeMutableBufferPointer { outputs in
             // Each index writes its own entry, each worker its own scratch memory.
-            runtime.pool.run(count: range.count) { index, worker in
-                let item = work[range.lowerBound + index]
-                let sequence = batch.sequences[item.sequence]
-                if let promptIndex = item.promptIndex {
-                    let target = sequence.promptLogprobTargets[sequence.promptLogprobTargets.startIndex + promptIndex]
-                    outputs[index].logprobs = sampler.logprobs(
-                        of: Int(target), logits[index], selection: sequence.sampler.logprobs,
-                        scratch: &scratch[worker])
-                } else {
-                    outputs[index] = sampler.choose(
-                        logits[index], sampler: sequence.sampler, position: item.position, scratch: &scratch[worker])
+            let state = (self, batch, range.lowerBound, logits, outputs)
+            runtime.measured(.sampling) {
+                runtime.pool.run(count: range.count, with: state) { state, index, worker in
+                    let (runner, batch, first, logits, outputs) = state
+                    outputs[index] = runner.choose(runner.work[first + index], batch, logits[index], worker)
                 }
             }
         }
@@ -212,6 +208,22 @@ package final class ModelRunner: ModelWorker {
                 result.outputs[item.sequence].logprobs = output.logprobs
             }
         }
+    }
+
+    private func choose(
+        _ item: HeadRow, _ batch: ForwardBatch, _ logits: UnsafeMutableBufferPointer<Float>, _ worker: Int
+    ) -> SequenceOutput {
+        let sequence = batch.sequences[item.sequence]
+        guard let promptIndex = item.promptIndex else {
+            return sampler.choose(
+                logits, sampler: sequence.sampler, position: item.position, scratch: &scratch[worker])
+        }
+        let targets = sequence.promptLogprobTargets
+        return SequenceOutput(
+            token: nil,
+            logprobs: sampler.logprobs(
+                of: Int(targets[targets.startIndex + promptIndex]), logits, selection: sequence.sampler.logprobs,
+                scratch: &scratch[worker]))
     }
 }
 

@@ -31,14 +31,15 @@ package final class DecoderSession {
         }
     }
 
+    /// - Parameter kvFormat: nil: in the number format of the decoder.
     /// - Throws: `TensorError.outOfMemory`.
-    package init(_ decoder: Decoder, slotCount: Int, contextLength: Int) throws {
+    package init(_ decoder: Decoder, slotCount: Int, contextLength: Int, kvFormat: KVFormat? = nil) throws {
         let configuration = decoder.configuration
         self.decoder = decoder
         self.contextLength = contextLength
         pool = try KVPool(
             slotCount: slotCount, layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-            headDimension: configuration.headDimension, elementType: decoder.elementType)
+            headDimension: configuration.headDimension, format: kvFormat ?? .plain(decoder.elementType))
         let frequencies = RotaryFrequencies.inverse(configuration.rotary, headDimension: configuration.headDimension)
         // No sequence is longer than the pool.
         let rotary = try RotaryTable(

@@ -1,5 +1,4 @@
-package import ApusCore
-import ApusTensor
+package import ApusTensor
 
 /// Keys and values of all layers for a fixed number of token slots. Who owns which slot is the scheduler's business.
 ///
@@ -8,24 +7,24 @@ import ApusTensor
 /// `@unchecked Sendable`: what it describes never changes; the numbers belong to the one thread that runs steps.
 package final class KVPool: @unchecked Sendable {
     package let slotCount: Int
-    package let elementType: ElementType
+    package let format: KVFormat
     private let planes: [(keys: KVPlane, values: KVPlane)]
     private let buffer: AlignedBuffer
 
     /// - Throws: `TensorError.outOfMemory`.
     package init(
-        slotCount: Int, layerCount: Int, kvHeadCount: Int, headDimension: Int, elementType: ElementType
+        slotCount: Int, layerCount: Int, kvHeadCount: Int, headDimension: Int, format: KVFormat
     ) throws {
         precondition(slotCount > 0)
         self.slotCount = slotCount
-        self.elementType = elementType
+        self.format = format
         let bytes = KVPlane.byteCount(
-            slots: slotCount, kvHeads: kvHeadCount, headDimension: headDimension, element: elementType)
+            slots: slotCount, kvHeads: kvHeadCount, headDimension: headDimension, format: format)
         let planeBytes = (bytes + 63) / 64 * 64
         let buffer = try AlignedBuffer(byteCount: planeBytes * layerCount * 2)
         func plane(_ index: Int) -> KVPlane {
             KVPlane(
-                base: buffer.base + index * planeBytes, element: elementType, slots: slotCount,
+                base: buffer.base + index * planeBytes, format: format, slots: slotCount,
                 kvHeads: kvHeadCount, headDimension: headDimension)
         }
         planes = (0..<layerCount).map { (plane($0 * 2), plane($0 * 2 + 1)) }
@@ -34,9 +33,9 @@ package final class KVPool: @unchecked Sendable {
 
     /// Bytes of one token's keys and values in all layers.
     package static func bytesPerToken(
-        layerCount: Int, kvHeadCount: Int, headDimension: Int, elementType: ElementType
+        layerCount: Int, kvHeadCount: Int, headDimension: Int, format: KVFormat
     ) -> Int {
-        2 * layerCount * kvHeadCount * headDimension * elementType.byteCount
+        2 * layerCount * kvHeadCount * format.byteCount(headDimension: headDimension)
     }
 
     /// Gives the memory back to the system, and with it all keys and values.

@@ -17,19 +17,16 @@ package struct AttentionSequence {
         self.slots = slots
         self.length = length
     }
-}
 
-/// What one thread does at a time: some rows of a sequence, the query heads of one KV head.
-struct AttentionTask {
-    var sequence: Int
-    var kvHead: Int
-    var tokens: Range<Int>
+    /// Positions that exist for some of the rows.
+    func visibleLength(_ tokens: Range<Int>) -> Int { length ?? positionStart + tokens.upperBound }
 }
 
 extension TensorRuntime {
     /// out = softmax(query keys^T * scale) values, for the rows of each sequence.
     ///
-    /// A row's result depends on its own query and on the keys and values that it sees, whatever else is in the batch.
+    /// A row's result depends on its own query and on the keys and values that it sees, whatever else is in the batch
+    /// and however long pasts are divided among threads.
     ///
     /// - Parameters:
     ///   - query: [rows, heads * headDimension], rotated; heads of one KV head follow one another.
@@ -40,14 +37,17 @@ extension TensorRuntime {
         query: Matrix, keys: KVPlane, values: KVPlane, sequences: [AttentionSequence], scale: Float,
         window: Int? = nil, into out: Matrix
     ) {
+        let mark = start(.attention)
+        defer { finish(mark) }
         let headDimension = keys.headDimension
         precondition(query.columns % (keys.kvHeads * headDimension) == 0)
         precondition(out.rows == query.rows && out.columns == query.columns)
         precondition(values.headDimension == headDimension && values.kvHeads == keys.kvHeads)
-        precondition(values.element == keys.element)
+        precondition(values.format == keys.format)
         let group = query.columns / (keys.kvHeads * headDimension)
-        planAttention(sequences, kvHeads: keys.kvHeads, group: group)
-        let family = family(of: PackedWeight.Format(keys.element))
+        attentionPlan.fill(
+            sequences, kvHeads: keys.kvHeads, group: group, headDimension: headDimension, threads: pool.threadCount)
+        attentionPartials.reserve(byteCount: attentionPlan.partialCount * MemoryLayout<Float>.stride)
         var job = apus_attention()
         job.query_stride = query.stride
         job.out_stride = out.stride
@@ -57,68 +57,88 @@ extension TensorRuntime {
         job.group = group
         job.scale = scale
         job.window = window ?? 0
-        attentionTasks.withUnsafeBufferPointer { tasks in
-            pool.run(count: tasks.count) { index, worker in
-                let task = tasks[index]
-                let sequence = sequences[task.sequence]
-                var job = job
-                let column = task.kvHead * group * headDimension
-                job.query = UnsafePointer(query.base + sequence.rows.lowerBound * query.stride + column)
-                job.out = out.base + sequence.rows.lowerBound * out.stride + column
-                job.keys = UnsafeRawPointer(keys.address(head: task.kvHead, slot: 0))
-                job.values = UnsafeRawPointer(values.address(head: task.kvHead, slot: 0))
-                job.slots = sequence.slots
-                job.position = sequence.positionStart
-                job.causal = sequence.length == nil
-                job.length = sequence.length ?? sequence.positionStart + task.tokens.upperBound
-                job.token_begin = task.tokens.lowerBound
-                job.token_end = task.tokens.upperBound
-                let scratch = self.scratch[worker]
-                scratch.reserve(byteCount: family.attention_scratch(task.tokens.count * group, headDimension))
-                job.scratch = scratch.base
-                family.attention(&job)
+        attentionPlan.tasks.withUnsafeBufferPointer { tasks in
+            var work = AttentionWork(
+                tasks: tasks, sequences: sequences, query: query, keys: keys, values: values, out: out, job: job,
+                family: family(of: PackedWeight.Format(keys.format.arithmetic)), partials: attentionPartials.floats,
+                scratch: scratch)
+            pool.run(count: tasks.count, with: work) { work, index, worker in work.run(index, worker) }
+            guard !attentionPlan.joins.isEmpty else { return }
+            attentionPlan.joins.withUnsafeBufferPointer { joins in
+                work.tasks = joins
+                pool.run(count: joins.count, with: work) { work, index, worker in work.run(index, worker) }
             }
         }
     }
 
     /// Stores rows of keys or values: row i goes to slot slots[i], converted to the plane's format.
     package func store(_ rows: Matrix, into plane: KVPlane, slots: UnsafeBufferPointer<Int32>) {
+        let mark = start(.positions)
+        defer { finish(mark) }
         let width = plane.kvHeads * plane.headDimension
         precondition(rows.columns == width && rows.rows == slots.count)
-        split(rows.rows, grain: grain(width)) { range in
+        split(rows.rows, grain: grain(width), with: (kernels, rows, plane, slots)) { state, range in
+            let (kernels, rows, plane, slots) = state
             for row in range {
                 precondition(slots[row] >= 0 && Int(slots[row]) < plane.slots)
                 for head in 0..<plane.kvHeads {
-                    kernels.pointee.convert(
-                        rows.base + row * rows.stride + head * plane.headDimension, APUS_FLOAT32,
-                        plane.address(head: head, slot: Int(slots[row])), plane.element.kernelElement,
-                        plane.headDimension)
+                    let source = UnsafePointer(rows.base + row * rows.stride + head * plane.headDimension)
+                    let target = plane.address(head: head, slot: Int(slots[row]))
+                    if let scales = plane.scales(head: head) {
+                        scales[Int(slots[row])] = kernels.pointee.quantise(
+                            source, target.assumingMemoryBound(to: Int8.self), plane.headDimension)
+                    } else {
+                        kernels.pointee.convert(
+                            source, APUS_FLOAT32, target, plane.format.arithmetic.kernelElement, plane.headDimension)
+                    }
                 }
             }
         }
     }
+}
 
-    /// Cuts the batch into tasks, the longest pasts first so that the threads end together.
-    private func planAttention(_ sequences: [AttentionSequence], kvHeads: Int, group: Int) {
-        attentionTasks.removeAll(keepingCapacity: true)
-        let rows = sequences.reduce(0) { $0 + $1.rows.count }
-        // As many rows a task as the kernels like, unless threads would then have nothing to do.
-        let share = rows * kvHeads / (pool.threadCount * 2)
-        let tokens = max(1, min(apus_attention_rows() / group, share))
-        for (index, sequence) in sequences.enumerated() {
-            var end = sequence.rows.count
-            while end > 0 {
-                let begin = max(0, end - tokens)
-                for kvHead in 0..<kvHeads {
-                    attentionTasks.append(AttentionTask(sequence: index, kvHead: kvHead, tokens: begin..<end))
-                }
-                end = begin
-            }
+/// What every task of one attention shares.
+private struct AttentionWork {
+    var tasks: UnsafeBufferPointer<AttentionTask>
+    let sequences: [AttentionSequence]
+    let query: Matrix
+    let keys: KVPlane
+    let values: KVPlane
+    let out: Matrix
+    let job: apus_attention
+    let family: apus_family
+    let partials: UnsafeMutablePointer<Float>
+    let scratch: [AlignedBuffer]
+
+    func run(_ index: Int, _ worker: Int) {
+        let task = tasks[index]
+        let sequence = sequences[task.sequence]
+        var job = job
+        let column = task.kvHead * job.group * job.head_dimension
+        job.query = UnsafePointer(query.base + sequence.rows.lowerBound * query.stride + column)
+        job.out = out.base + sequence.rows.lowerBound * out.stride + column
+        job.keys = UnsafeRawPointer(keys.address(head: task.kvHead, slot: 0))
+        job.values = UnsafeRawPointer(values.address(head: task.kvHead, slot: 0))
+        job.key_scales = keys.scales(head: task.kvHead).map { UnsafePointer($0) }
+        job.value_scales = values.scales(head: task.kvHead).map { UnsafePointer($0) }
+        job.slots = sequence.slots
+        job.position = sequence.positionStart
+        job.causal = sequence.length == nil
+        job.length = sequence.visibleLength(task.tokens)
+        job.token_begin = task.tokens.lowerBound
+        job.token_end = task.tokens.upperBound
+        switch task.part {
+        case .whole: job.stage = APUS_ATTEND
+        case .spans(let spans):
+            job.stage = APUS_ATTEND_SPANS
+            job.span_begin = spans.lowerBound
+            job.span_end = spans.upperBound
+        case .join: job.stage = APUS_JOIN_SPANS
         }
-        attentionTasks.sort { a, b in
-            let left = sequences[a.sequence].positionStart + a.tokens.upperBound
-            let right = sequences[b.sequence].positionStart + b.tokens.upperBound
-            return left > right
-        }
+        job.partials = partials + task.partialStart
+        let scratch = scratch[worker]
+        scratch.reserve(byteCount: family.attention_scratch(task.tokens.count * job.group, job.head_dimension))
+        job.scratch = scratch.base
+        family.attention(&job)
     }
 }

@@ -18,6 +18,8 @@ extension TensorRuntime {
     /// sums are float32; with an int8 weight, x is quantised row by row and sums are exact; with an int4 weight, the same
     /// group by group.
     package func linear(_ x: Matrix, _ weight: PackedWeight, into y: Matrix, epilogue: Epilogue = .store) {
+        let mark = start(.products)
+        defer { finish(mark) }
         precondition(x.columns == weight.inputs && x.rows == y.rows)
         precondition(y.columns == (epilogue == .siluMultiply ? weight.outputs / 2 : weight.outputs))
         precondition((epilogue == .siluMultiply) == (weight.arrangement == .paired))
@@ -48,25 +50,25 @@ extension TensorRuntime {
         let columnParts = min(quads, pool.threadCount * 4)
         let rowParts = columnParts >= pool.threadCount * 2 ? 1 : min(groups, pool.threadCount * 2 / columnParts)
         let scratchBytes = groups > 1 ? family.gemm_scratch(x.rows) : 0
-        pool.run(count: columnParts * rowParts) { part, worker in
-            var job = job
-            if scratchBytes > 0 {
-                scratch[worker].reserve(byteCount: scratchBytes)
+        let cut = ProductCut(
+            quads: quads, columnParts: columnParts, panels: weight.panels, groups: groups, rowParts: rowParts,
+            scratchBytes: scratchBytes)
+        pool.run(count: columnParts * rowParts, with: (scratch, family.gemm, job, cut)) { state, part, worker in
+            var (scratch, gemm, job, cut) = state
+            if cut.scratchBytes > 0 {
+                scratch[worker].reserve(byteCount: cut.scratchBytes)
                 job.scratch = scratch[worker].base
             }
-            let column = part / rowParts, row = part % rowParts
-            job.panel_begin = quads * column / columnParts * 4
-            job.panel_end = min(quads * (column + 1) / columnParts * 4, weight.panels)
-            job.group_begin = groups * row / rowParts
-            job.group_end = groups * (row + 1) / rowParts
-            family.gemm(&job)
+            cut.part(part, of: &job)
+            gemm?(&job)
         }
     }
 
     /// y[i] = the embedding of ids[i]: a row of a weight that is packed for the output head (tied embeddings).
     package func gather(_ weight: PackedWeight, ids: UnsafeBufferPointer<Int32>, into y: Matrix) {
         precondition(weight.arrangement == .sequential && y.columns == weight.inputs && y.rows == ids.count)
-        split(ids.count, grain: 8) { range in
+        split(ids.count, grain: 8, with: (weight, ids, y)) { state, range in
+            let (weight, ids, y) = state
             for row in range {
                 precondition(ids[row] >= 0 && Int(ids[row]) < weight.outputs)
                 weight.unpack(column: Int(ids[row]), into: y.base + row * y.stride)
@@ -79,7 +81,8 @@ extension TensorRuntime {
         table: UnsafeRawPointer, element: ElementType, count: Int, ids: UnsafeBufferPointer<Int32>, into y: Matrix
     ) {
         precondition(y.rows == ids.count)
-        split(ids.count, grain: 16) { range in
+        split(ids.count, grain: 16, with: (kernels, table, element, count, ids, y)) { state, range in
+            let (kernels, table, element, count, ids, y) = state
             for row in range {
                 precondition(ids[row] >= 0 && Int(ids[row]) < count)
                 kernels.pointee.convert(
@@ -102,11 +105,30 @@ extension TensorRuntime {
         job.scales = rowScales.floats
         let groups = (x.rows + family.row_block - 1) / family.row_block
         // A thread is worth waking for about ten microseconds of work.
-        split(groups, grain: max(1, 32_768 / (x.columns * family.row_block))) { range in
-            var job = job
+        let grain = max(1, 32_768 / (x.columns * family.row_block))
+        split(groups, grain: grain, with: (job, family.pack_lhs)) { state, range in
+            var (job, pack) = state
             job.group_begin = range.lowerBound
             job.group_end = range.upperBound
-            family.pack_lhs(&job)
+            pack?(&job)
         }
+    }
+}
+
+/// How a product is cut for the threads: parts of columns times parts of rows.
+private struct ProductCut {
+    let quads: Int
+    let columnParts: Int
+    let panels: Int
+    let groups: Int
+    let rowParts: Int
+    let scratchBytes: Int
+
+    func part(_ part: Int, of job: inout apus_gemm) {
+        let column = part / rowParts, row = part % rowParts
+        job.panel_begin = quads * column / columnParts * 4
+        job.panel_end = min(quads * (column + 1) / columnParts * 4, panels)
+        job.group_begin = groups * row / rowParts
+        job.group_end = groups * (row + 1) / rowParts
     }
 }

@@ -9,8 +9,12 @@ extension TensorRuntime {
     package func rmsNorm(
         _ x: Matrix, weight: UnsafePointer<Float>, weightOffset: Float = 0, epsilon: Float, into y: Matrix
     ) {
+        let mark = start(.norms)
+        defer { finish(mark) }
         precondition(x.rows == y.rows && x.columns == y.columns)
-        split(x.rows, grain: grain(x.columns)) { range in
+        let state = (kernels, x, weight, weightOffset, epsilon, y)
+        split(x.rows, grain: grain(x.columns), with: state) { state, range in
+            let (kernels, x, weight, weightOffset, epsilon, y) = state
             kernels.pointee.rms_norm(
                 x.base + range.lowerBound * x.stride, x.stride, weight, weightOffset, epsilon,
                 y.base + range.lowerBound * y.stride, y.stride, range.count, y.columns)
@@ -21,8 +25,12 @@ extension TensorRuntime {
     ///
     /// - Parameter weight: `headDimension` numbers, shared by all heads.
     package func rmsNormHeads(_ x: Matrix, headDimension: Int, weight: UnsafePointer<Float>, epsilon: Float) {
+        let mark = start(.norms)
+        defer { finish(mark) }
         precondition(x.columns % headDimension == 0)
-        split(x.rows, grain: grain(x.columns)) { range in
+        let state = (kernels, x, headDimension, weight, epsilon)
+        split(x.rows, grain: grain(x.columns), with: state) { state, range in
+            let (kernels, x, headDimension, weight, epsilon) = state
             for row in range {
                 let base = x.base + row * x.stride
                 kernels.pointee.rms_norm(
@@ -36,8 +44,12 @@ extension TensorRuntime {
     package func layerNorm(
         _ x: Matrix, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float, into y: Matrix
     ) {
+        let mark = start(.norms)
+        defer { finish(mark) }
         precondition(x.rows == y.rows && x.columns == y.columns)
-        split(x.rows, grain: grain(x.columns)) { range in
+        let state = (kernels, x, weight, bias, epsilon, y)
+        split(x.rows, grain: grain(x.columns), with: state) { state, range in
+            let (kernels, x, weight, bias, epsilon, y) = state
             kernels.pointee.layer_norm(
                 x.base + range.lowerBound * x.stride, x.stride, weight, bias, epsilon,
                 y.base + range.lowerBound * y.stride, y.stride, range.count, y.columns)

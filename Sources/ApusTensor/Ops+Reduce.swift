@@ -11,7 +11,8 @@ extension TensorRuntime {
     /// The same for each row, on all threads.
     package func argmax(_ x: Matrix, into indices: UnsafeMutableBufferPointer<Int32>) {
         precondition(indices.count == x.rows)
-        pool.run(count: x.rows) { row, _ in
+        pool.run(count: x.rows, with: (kernels, x, indices)) { state, row, _ in
+            let (kernels, x, indices) = state
             indices[row] = Int32(kernels.pointee.argmax(x.base + row * x.stride, x.columns))
         }
     }

@@ -8,8 +8,12 @@ extension TensorRuntime {
     package func rotate(
         _ x: Matrix, headDimension: Int, positions: UnsafeBufferPointer<Int32>, table: RotaryTable
     ) {
+        let mark = start(.positions)
+        defer { finish(mark) }
         precondition(x.columns % headDimension == 0 && positions.count == x.rows && 2 * table.half <= headDimension)
-        split(x.rows, grain: grain(x.columns)) { range in
+        let state = (kernels, x, headDimension, positions, table)
+        split(x.rows, grain: grain(x.columns), with: state) { state, range in
+            let (kernels, x, headDimension, positions, table) = state
             for row in range {
                 let position = Int(positions[row])
                 kernels.pointee.rotate(

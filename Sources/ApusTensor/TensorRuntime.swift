@@ -17,8 +17,11 @@ package final class TensorRuntime: @unchecked Sendable {
     let rowScales = AlignedBuffer()
     /// Scratch memory of each thread.
     let scratch: [AlignedBuffer]
-    /// The attention tasks at hand, kept for its capacity.
-    var attentionTasks: [AttentionTask] = []
+    /// Who wants to know where the time goes.
+    package var profile: OperationProfile?
+    /// The attention tasks at hand, and the outcomes of spans that wait to be joined.
+    var attentionPlan = AttentionPlan()
+    let attentionPartials = AlignedBuffer()
 
     /// - Parameters:
     ///   - threads: threads of each operation, the caller included.
@@ -68,12 +71,21 @@ package final class TensorRuntime: @unchecked Sendable {
         }
     }
 
-    /// Cuts `count` items into parts of at least `grain` and hands each part to a thread.
-    func split(_ count: Int, grain: Int, _ body: (_ range: Range<Int>) -> Void) {
+    /// Cuts `count` items into parts of at least `grain` and hands each part to a thread. The body captures nothing.
+    func split<State>(
+        _ count: Int, grain: Int, with state: State, _ body: @escaping (_ state: State, _ range: Range<Int>) -> Void
+    ) {
         let parts = max(1, min(pool.threadCount * 4, count / max(grain, 1)))
-        pool.run(count: parts) { part, _ in
-            body(count * part / parts..<count * (part + 1) / parts)
+        pool.run(count: parts, with: Split(count: count, parts: parts, state: state, body: body)) { split, part, _ in
+            split.body(split.state, split.count * part / split.parts..<split.count * (part + 1) / split.parts)
         }
+    }
+
+    private struct Split<State> {
+        let count: Int
+        let parts: Int
+        let state: State
+        let body: (State, Range<Int>) -> Void
     }
 }
 

@@ -9,19 +9,23 @@ import Synchronization
 
 /// Threads that share the loops of one caller.
 ///
-/// The caller is one of the threads. Workers spin for some tens of microseconds after a job, because the next
-/// one usually follows at once, then sleep: an idle pool uses no processor time. Indices are handed out one by one, so a
-/// thread that the operating system holds up delays a job by one index at most.
+/// The caller is one of the threads. Each thread has its own share of a job's indices, the same share of every job of
+/// that size, so that memory which a thread touched first stays its own; whoever is done takes over what others have
+/// not begun, so that a thread which the operating system holds up delays a job by one index at most. Workers spin for
+/// some tens of microseconds after a job, because the next one usually follows at once, then sleep: an idle pool uses no
+/// processor time. A job allocates no memory.
 ///
-/// `@unchecked Sendable`: all mutable state is atomic or guarded by `mutex`; one caller at a time is checked in `run`.
+/// `@unchecked Sendable`: a job's fields are written while no index can be drawn and read by those that have drawn one;
+/// all else is atomic or guarded by `mutex`. One caller at a time is checked in `run`.
 package final class ThreadPool: @unchecked Sendable {
     /// Threads that work on a job, the caller included.
     package let threadCount: Int
 
-    /// Job number in the upper half, next index in the lower half. A closed ticket has no index to give.
-    private let ticket = Atomic<UInt64>(ThreadPool.closed)
-    private let count = Atomic<Int>(0)
-    private let body = Atomic<UInt>(0)
+    /// What is left of each thread's share.
+    private let shares: ThreadShares
+    private let job = UnsafeMutablePointer<ThreadJob>.allocate(capacity: 1)
+    /// Counts jobs: what idle workers watch.
+    private let generation = Atomic<UInt64>(0)
     private let finished = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
@@ -31,12 +35,6 @@ package final class ThreadPool: @unchecked Sendable {
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var threads: [pthread_t] = []
 
-    private static let closed: UInt64 = 0xffff_ffff
-    /// A job's closure in a type of its own: bare function types change their calling convention in memory.
-    private struct Body {
-        let call: (Int, Int) -> Void
-    }
-
     /// - Parameters:
     ///   - threads: threads of a job, the caller included; at least 1.
     ///   - cores: core numbers to pin the workers to, in turn (the first is the caller's and is left to it).
@@ -44,6 +42,7 @@ package final class ThreadPool: @unchecked Sendable {
     package init(threads threadCount: Int, cores: [Int] = []) throws(TensorError) {
         precondition(threadCount >= 1)
         self.threadCount = threadCount
+        shares = ThreadShares(count: threadCount)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wake, nil)
         for worker in 1..<max(threadCount, 1) {
@@ -62,28 +61,37 @@ package final class ThreadPool: @unchecked Sendable {
         pthread_mutex_destroy(mutex)
         wake.deallocate()
         mutex.deallocate()
+        job.deallocate()
     }
 
-    /// Calls `body(index, worker)` once for each index below `count`, and returns when all calls have returned.
+    /// Calls `body(state, index, worker)` once for each index below `count`, and returns when all calls have returned.
     ///
-    /// `worker` tells the threads of the pool apart (0 is the caller): it picks scratch memory, never results.
-    package func run(count total: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+    /// `worker` tells the threads of the pool apart (0 is the caller): it picks scratch memory, never results. A body
+    /// that captures nothing and finds all it needs in `state` costs no allocation: this is the way of every step.
+    package func run<State>(
+        count total: Int, with state: State, _ body: @escaping (_ state: State, _ index: Int, _ worker: Int) -> Void
+    ) {
         if threadCount == 1 || total <= 1 {
-            for index in 0..<max(total, 0) { body(index, 0) }
+            for index in 0..<max(total, 0) { body(state, index, 0) }
             return
         }
         precondition(!busy.exchange(true, ordering: .acquiring), "a thread pool serves one caller at a time")
-        withoutActuallyEscaping(body) { escapable in
-            withUnsafePointer(to: Body(call: escapable)) { pointer in
-                open(count: total, body: UInt(bitPattern: pointer))
-                while work(as: 0) {}
-                var spins = 0
-                while finished.load(ordering: .acquiring) < total {
-                    Self.pause(&spins)
-                }
+        withUnsafePointer(to: ThreadFrame(state: state, body: body)) { frame in
+            open(total, ThreadJob(frame: UnsafeRawPointer(frame), type: ThreadFrame<State>.self))
+            work(as: 0)
+            var spins = 0
+            while finished.load(ordering: .acquiring) < total {
+                Self.pause(&spins)
             }
         }
         busy.store(false, ordering: .releasing)
+    }
+
+    /// The same with a closure that captures what it needs, which costs an allocation.
+    package func run(count total: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            run(count: total, with: ThreadBody(call: body)) { state, index, worker in state.call(index, worker) }
+        }
     }
 
     /// Whether all workers sleep: the pool uses no processor time then.
@@ -93,14 +101,12 @@ package final class ThreadPool: @unchecked Sendable {
 
     // MARK: Jobs
 
-    private func open(count total: Int, body pointer: UInt) {
-        // Close the ticket before the job's values change: a thread that still holds the old one then fails to draw.
-        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
-        ticket.store(job << 32 | Self.closed, ordering: .sequentiallyConsistent)
-        count.store(total, ordering: .releasing)
-        body.store(pointer, ordering: .releasing)
-        finished.store(0, ordering: .releasing)
-        ticket.store(job << 32, ordering: .sequentiallyConsistent)
+    private func open(_ total: Int, _ job: ThreadJob) {
+        // No index can be drawn here: all of the last job's were, and their calls have returned.
+        self.job.initialize(to: job)
+        finished.store(0, ordering: .relaxed)
+        shares.deal(total)
+        generation.add(1, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
             pthread_mutex_lock(mutex)
             pthread_cond_broadcast(wake)
@@ -108,58 +114,49 @@ package final class ThreadPool: @unchecked Sendable {
         }
     }
 
-    /// Draws an index and works on it; false when there is none to draw.
-    private func work(as worker: Int) -> Bool {
-        let drawn = ticket.load(ordering: .acquiring)
-        let index = Int(drawn & Self.closed)
-        guard index < count.load(ordering: .acquiring) else { return false }
-        let pointer = body.load(ordering: .acquiring)
-        let exchange = ticket.compareExchange(
-            expected: drawn, desired: drawn + 1, ordering: .sequentiallyConsistent)
-        // Another thread was quicker: there may be more to draw.
-        guard exchange.exchanged else { return true }
-        // An index of this job is ours, so the caller is still waiting and its closure alive.
-        Self.call(pointer, index, worker)
-        finished.add(1, ordering: .acquiringAndReleasing)
-        return true
-    }
-
-    /// A function of its own, never inlined: what it retains is released before the index counts as finished. The
-    /// caller's closure must have no other holder when `withoutActuallyEscaping` ends.
-    @inline(never)
-    private static func call(_ pointer: UInt, _ index: Int, _ worker: Int) {
-        UnsafePointer<Body>(bitPattern: pointer).unsafelyUnwrapped.pointee.call(index, worker)
+    /// Works until there is no index to draw: its own share first, then those of its neighbours.
+    private func work(as worker: Int) {
+        for step in 0..<threadCount {
+            let owner = (worker + step) % threadCount
+            var done = 0
+            while let index = shares.draw(owner) {
+                // The index is ours, so the caller waits and its job stands.
+                let job = job.pointee
+                job.type.call(job.frame, index, worker)
+                done += 1
+            }
+            if done > 0 { finished.add(done, ordering: .acquiringAndReleasing) }
+        }
     }
 
     // MARK: Workers
 
     private func serve(as worker: Int) {
+        var seen: UInt64 = 0
         var spins = 0
         while !stopping.load(ordering: .acquiring) {
-            if work(as: worker) {
+            let now = generation.load(ordering: .acquiring)
+            if now != seen {
+                seen = now
+                work(as: worker)
                 spins = 0
             } else if spins < Self.spinLimit {
                 Self.pause(&spins)
             } else {
-                sleep()
+                sleep(seen)
                 spins = 0
             }
         }
     }
 
-    private func sleep() {
+    private func sleep(_ seen: UInt64) {
         pthread_mutex_lock(mutex)
         sleepers.add(1, ordering: .sequentiallyConsistent)
-        while !hasWork && !stopping.load(ordering: .acquiring) {
+        while generation.load(ordering: .sequentiallyConsistent) == seen && !stopping.load(ordering: .acquiring) {
             pthread_cond_wait(wake, mutex)
         }
         sleepers.subtract(1, ordering: .sequentiallyConsistent)
         pthread_mutex_unlock(mutex)
-    }
-
-    private var hasWork: Bool {
-        let drawn = ticket.load(ordering: .sequentiallyConsistent)
-        return Int(drawn & Self.closed) < count.load(ordering: .acquiring)
     }
 
     /// Spins before a worker sleeps: about 50 microseconds.

@@ -42,6 +42,7 @@ static apus_kernels over(apus_kernels lower, const apus_kernels *upper) {
     ROW(maximum)
     ROW(exponentials)
     ROW(scale)
+    ROW(quantise)
     ROW(dot)
 #undef ROW
     return lower;

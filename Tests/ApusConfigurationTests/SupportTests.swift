@@ -18,7 +18,7 @@ struct SupportTests {
         ),
         (
             ["--kv-cache-dtype", "fp8_e5m2"],
-            "argument --kv-cache-dtype: fp8_e5m2 is not supported: the KV pool has the number format of the activations"
+            "argument --kv-cache-dtype: fp8_e5m2 is not supported: processors do not compute in it; int8 is as small as fp8"
         ),
         (
             ["--quantization", "awq"],

@@ -123,6 +123,19 @@ struct BatchInvarianceTests {
         }
     }
 
+    /// The same with keys and values in int8.
+    @Test func int8Pool() throws {
+        var random = SeededRandom(seed: 4)
+        let format = KVFormat.int8(arithmetic: .bfloat16)
+        let expected = try alone(requests(&random), RunnerHarness("qwen2", threads: 1, kvFormat: format))
+        for threads in 2...3 {
+            var random = SeededRandom(seed: 4)
+            let requests = requests(&random)
+            var order = SeededRandom(seed: 40 + UInt64(threads))
+            #expect(try mixed(requests, RunnerHarness("qwen2", threads: threads, kvFormat: format), &order) == expected)
+        }
+    }
+
     /// The same with prefixes that another request computed.
     @Test(arguments: ["qwen2-window", "llama-biased"])
     func sharedPrefixes(_ model: String) throws {

@@ -14,7 +14,8 @@ final class RunnerHarness {
 
     init(
         _ model: String, _ element: ElementType = .bfloat16, threads: Int = 2, kernels: String? = nil,
-        quantization: Quantization? = nil, slots: Int = 1024, logitsByteCount: Int = 64 << 20
+        quantization: Quantization? = nil, slots: Int = 1024, logitsByteCount: Int = 64 << 20,
+        kvFormat: KVFormat? = nil
     ) throws {
         let runtime = try TensorRuntime(threads: threads, kernels: kernels)
         // The name of a fixture, or a path.
@@ -22,7 +23,7 @@ final class RunnerHarness {
         let loader = try ModelLoader(directory: directory, elementType: element, quantization: quantization)
         runner = try ModelRunner(
             loader.load(runtime), endTokenIDs: loader.endTokenIDs, slotCount: slots,
-            logitsByteCount: logitsByteCount)
+            kvFormat: kvFormat, logitsByteCount: logitsByteCount)
         free = Array(0..<Int32(slots))
     }
 

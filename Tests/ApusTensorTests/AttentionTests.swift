@@ -19,7 +19,7 @@ private struct Batch {
     let valuePlane: KVPlane
     private let memory: [AlignedBuffer]
 
-    init(lengths: [Int], element: ElementType, runtime: TensorRuntime, seed: UInt64) throws {
+    init(lengths: [Int], format: KVFormat, runtime: TensorRuntime, seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         self.lengths = lengths
         queries = lengths.map { Activations(rows: $0, columns: Self.width, random: &random) }
@@ -37,13 +37,13 @@ private struct Batch {
             return slots
         }
         let bytes = KVPlane.byteCount(
-            slots: count, kvHeads: Self.kvHeads, headDimension: Self.headDimension, element: element)
+            slots: count, kvHeads: Self.kvHeads, headDimension: Self.headDimension, format: format)
         memory = [try AlignedBuffer(byteCount: bytes), try AlignedBuffer(byteCount: bytes), slotMemory]
         keyPlane = KVPlane(
-            base: memory[0].base, element: element, slots: count, kvHeads: Self.kvHeads,
+            base: memory[0].base, format: format, slots: count, kvHeads: Self.kvHeads,
             headDimension: Self.headDimension)
         valuePlane = KVPlane(
-            base: memory[1].base, element: element, slots: count, kvHeads: Self.kvHeads,
+            base: memory[1].base, format: format, slots: count, kvHeads: Self.kvHeads,
             headDimension: Self.headDimension)
         for (index, slots) in slots.enumerated() {
             runtime.store(keys[index].matrix, into: keyPlane, slots: UnsafeBufferPointer(slots))
@@ -81,13 +81,17 @@ private struct Batch {
 }
 
 @Suite struct AttentionTests {
+    private static let formats: [KVFormat] = [
+        .plain(.float32), .plain(.bfloat16), .int8(arithmetic: .bfloat16), .int8(arithmetic: .float32),
+    ]
+
     /// Threads, chunks and company in the batch change nothing, bit for bit.
-    @Test(arguments: TensorRuntime.availableKernels, [ElementType.float32, .bfloat16]) func batchesDoNotMatter(
-        _ kernels: String, _ element: ElementType
+    @Test(arguments: TensorRuntime.availableKernels, formats) func batchesDoNotMatter(
+        _ kernels: String, _ format: KVFormat
     ) throws {
         let one = try TensorRuntime(threads: 1, kernels: kernels)
         let lengths = [1, 90, 33, 130]
-        let batch = try Batch(lengths: lengths, element: element, runtime: one, seed: 70)
+        let batch = try Batch(lengths: lengths, format: format, runtime: one, seed: 70)
         let whole = lengths.indices.map { batch.run([($0, 0..<lengths[$0])], one)[0] }
         for threads in 1...4 {
             let runtime = try TensorRuntime(threads: threads, kernels: kernels)
@@ -100,6 +104,35 @@ private struct Batch {
             #expect(steps[2] == Array(whole[3][60 * Batch.width..<100 * Batch.width]))
             #expect(steps[3] == Array(whole[2].suffix(Batch.width)))
         }
+    }
+
+    /// Long pasts are divided among threads at span borders: the same bits as one thread's.
+    @Test(arguments: TensorRuntime.availableKernels, formats) func spansAreJoinedInOrder(
+        _ kernels: String, _ format: KVFormat
+    ) throws {
+        let one = try TensorRuntime(threads: 1, kernels: kernels)
+        let lengths = [2_300, 40, 1_025]
+        let batch = try Batch(lengths: lengths, format: format, runtime: one, seed: 72)
+        let parts = [(0, 2_290..<2_300), (1, 39..<40), (2, 1_020..<1_025)]
+        let expected = parts.map { batch.run([$0], one)[0] }
+        for threads in 2...5 {
+            let runtime = try TensorRuntime(threads: threads, kernels: kernels)
+            #expect(batch.run(parts, runtime) == expected, "\(threads) threads")
+            #expect(batch.run([(0, 2_299..<2_300)], runtime)[0] == Array(expected[0].suffix(Batch.width)))
+        }
+    }
+
+    /// Keys and values in int8 move a result by about a hundredth of its size.
+    @Test(arguments: [ElementType.float32, .bfloat16]) func int8IsNear(_ element: ElementType) throws {
+        let runtime = try TensorRuntime(threads: 2)
+        let lengths = [150]
+        let plain = try Batch(lengths: lengths, format: .plain(element), runtime: runtime, seed: 73)
+        let int8 = try Batch(lengths: lengths, format: .int8(arithmetic: element), runtime: runtime, seed: 73)
+        let pairs = zip(plain.run([(0, 0..<150)], runtime)[0], int8.run([(0, 0..<150)], runtime)[0]).map {
+            (Double(Float(bitPattern: $0)), Double(Float(bitPattern: $1)))
+        }
+        let size = pairs.reduce(0) { $0 + $1.0 * $1.0 }, error = pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        #expect(error > 0 && (error / size).squareRoot() < 0.02)
     }
 
     /// An encoder's attention reads its own activations, without a pool.

@@ -38,6 +38,18 @@ import Testing
         #expect((0..<64).allSatisfy { cells[$0] == 3_000 })
     }
 
+    /// The body's state is seen by all, and each thread's share of indices is its own while nobody is held up.
+    @Test func statesReachEveryThread() throws {
+        let pool = try ThreadPool(threads: 3)
+        let cells = UnsafeMutableBufferPointer<Int>.allocate(capacity: 50)
+        defer { cells.deallocate() }
+        cells.initialize(repeating: 0)
+        for round in 1...500 {
+            pool.run(count: 50, with: (cells, round)) { state, index, _ in state.0[index] += state.1 }
+        }
+        #expect(cells.allSatisfy { $0 == 500 * 501 / 2 })
+    }
+
     /// Workers that sleep are woken; an idle pool uses no processor time.
     @Test func sleepsWhenIdle() throws {
         let pool = try ThreadPool(threads: 4)

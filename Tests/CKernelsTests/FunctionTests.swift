@@ -70,6 +70,24 @@ import Testing
         }
     }
 
+    /// Every number lies within half a step of its byte, the largest one becomes 127, and all sets agree.
+    @Test(arguments: [8, 16, 40, 64, 200]) func quantised(count: Int) {
+        var random = SeededRandom(seed: 24)
+        var x = (0..<count).map { _ in random.unit() * 3 }
+        let results = Table.all.map { table in
+            var bytes = [Int8](repeating: 0, count: count)
+            return (table.kernels.pointee.quantise(x, &bytes, count), bytes)
+        }
+        let (scale, bytes) = results[0]
+        let largest = x.map { abs($0) }.max() ?? 0
+        #expect(scale == largest / 127 && bytes.map { abs(Int($0)) }.max() == 127)
+        for (number, byte) in zip(x, bytes) { #expect(abs(number - Float(byte) * scale) <= scale * 0.5001) }
+        for result in results { #expect(result.0 == scale && result.1 == bytes) }
+        x = x.map { _ in 0 }
+        var zeros = [Int8](repeating: 1, count: count)
+        #expect(Table.all[0].kernels.pointee.quantise(x, &zeros, count) == 0 && zeros.allSatisfy { $0 == 0 })
+    }
+
     @Test func fusedSetsAgreeBitForBit() {
         var random = SeededRandom(seed: 23)
         let x = (0..<203).map { _ in random.unit() * 8 }, w = (0..<203).map { _ in random.unit() }

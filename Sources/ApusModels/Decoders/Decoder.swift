@@ -54,7 +54,7 @@ package final class Decoder {
     package var bytesPerToken: Int {
         KVPool.bytesPerToken(
             layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-            headDimension: configuration.headDimension, elementType: elementType)
+            headDimension: configuration.headDimension, format: .plain(elementType))
     }
 
     /// The residual stream after the last layer of the rows that the context keeps, [kept, hiddenSize]; keys and values

@@ -66,9 +66,10 @@ struct EncoderLayer {
     private func plane(_ buffer: AlignedBuffer, of rows: Matrix, _ context: EncoderContext) -> KVPlane {
         buffer.reserve(
             byteCount: KVPlane.byteCount(
-                slots: rows.rows, kvHeads: headCount, headDimension: headDimension, element: element))
+                slots: rows.rows, kvHeads: headCount, headDimension: headDimension, format: .plain(element)))
         let plane = KVPlane(
-            base: buffer.base, element: element, slots: rows.rows, kvHeads: headCount, headDimension: headDimension)
+            base: buffer.base, format: .plain(element), slots: rows.rows, kvHeads: headCount,
+            headDimension: headDimension)
         context.slots.withUnsafeBufferPointer { context.runtime.store(rows, into: plane, slots: $0) }
         return plane
     }

@@ -48,18 +48,20 @@ struct Embedding {
 
     /// hidden: [tokens, hiddenSize]
     func callAsFunction(_ tokens: UnsafeBufferPointer<Int32>, into hidden: Matrix, _ runtime: TensorRuntime) {
-        switch table {
-        case .rows(let buffer, let element):
-            runtime.gather(table: buffer.base, element: element, count: vocabularySize, ids: tokens, into: hidden)
-        case .packed(let weight):
-            runtime.gather(weight, ids: tokens, into: hidden)
+        runtime.measured(.elementwise) {
+            switch table {
+            case .rows(let buffer, let element):
+                runtime.gather(table: buffer.base, element: element, count: vocabularySize, ids: tokens, into: hidden)
+            case .packed(let weight):
+                runtime.gather(weight, ids: tokens, into: hidden)
+            }
         }
     }
 
     /// x: [rows, hiddenSize]; logits: [rows, vocabularySize]
     func logits(_ x: Matrix, into logits: Matrix, _ runtime: TensorRuntime) {
         guard let head else { preconditionFailure("logits of a model without a head") }
-        runtime.linear(x, head, into: logits)
+        runtime.measured(.head) { runtime.linear(x, head, into: logits) }
     }
 
     var byteCount: Int {

@@ -47,7 +47,7 @@ package struct EmbeddingLoader {
             contextLength = configuration.contextLength
             bytesPerToken = KVPool.bytesPerToken(
                 layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-                headDimension: configuration.headDimension, elementType: self.elementType)
+                headDimension: configuration.headDimension, format: .plain(self.elementType))
         case .encoder(let offsetsPositions, _):
             let configuration = try EncoderConfiguration(
                 directory: directory, offsetsPositions: offsetsPositions, overrides: overrides)

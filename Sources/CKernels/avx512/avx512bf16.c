@@ -11,6 +11,8 @@
 #define ACCUMULATORS 24
 #define ROW_BLOCK 12
 
+#define NUMERATOR_TO_BFLOAT16(x) (u16v) _mm512_cvtneps_pbh((__m512)(x))
+
 #include "../body/vector.inc"
 #include "../body/transpose.inc"
 #include "../body/groups.inc"

@@ -133,6 +133,16 @@ typedef struct apus_gemm {
 
 // MARK: Attention
 
+/// A long past may be divided among threads: spans are computed wherever, and joined in their order by one.
+typedef enum apus_attention_stage {
+    /// All of it in one call.
+    APUS_ATTEND = 0,
+    /// Some of the spans, left in `partials`.
+    APUS_ATTEND_SPANS = 1,
+    /// All spans from `partials`: the same bits as `APUS_ATTEND`.
+    APUS_JOIN_SPANS = 2,
+} apus_attention_stage;
+
 /// Attention of the query heads that share one KV head, for some tokens of one sequence.
 ///
 /// Position p of the sequence lies in row `slots[p]` of the key and value planes. Flash attention: positions are
@@ -143,7 +153,7 @@ typedef struct apus_attention {
     size_t query_stride;
     float *out;
     size_t out_stride;
-    /// The KV head's row in slot 0, in the family's own format (float32 or bfloat16).
+    /// The KV head's row in slot 0, in the family's own format (float32 or bfloat16), or int8 with scales.
     const void *keys;
     const void *values;
     /// Elements from one slot to the next.
@@ -166,6 +176,13 @@ typedef struct apus_attention {
     size_t window;
     /// 64-byte aligned, `attention_scratch(...)` bytes, private to the call.
     void *scratch;
+    /// Both or none: planes are int8, and a slot's row is its bytes times the slot's scale.
+    const float *key_scales, *value_scales;
+    apus_attention_stage stage;
+    /// The spans of `APUS_ATTEND_SPANS`.
+    size_t span_begin, span_end;
+    /// Outcomes of the spans from 0 on, `apus_attention_partial(rows, head_dimension)` floats each.
+    float *partials;
 } apus_attention;
 
 // MARK: Tables
@@ -237,6 +254,8 @@ typedef struct apus_kernels {
     float (*maximum)(const float *source, size_t count);
     /// out[i] = exp((source[i] - shift) * scale); returns their sum. `out` may be null, or `source`.
     float (*exponentials)(const float *source, float shift, float scale, float *out, size_t count);
+    /// A row as int8: out = round(source / scale) with scale = largest magnitude / 127, which is returned.
+    float (*quantise)(const float *source, int8_t *out, size_t count);
     /// out = source * factor.
     void (*scale)(const float *source, float factor, float *out, size_t count);
     /// The sum of products.
@@ -265,6 +284,11 @@ void apus_unpack_row(const void *weight, apus_element element, size_t inner, siz
 /// Query rows that suit one attention task: larger wastes scratch memory, smaller packs keys more often.
 size_t apus_attention_rows(void);
 
+/// Floats of one span's outcome for `rows` query rows.
+static inline size_t apus_attention_partial(size_t rows, size_t head_dimension) {
+    return rows * ((head_dimension + 15) / 16 * 16 + 2);
+}
+
 /// The same for an int8 weight, whose columns have these scales.
 void apus_unpack_row_int8(const void *weight, const float *scales, size_t inner, size_t row, float *out);
 
@@ -276,6 +300,29 @@ void apus_unpack_codes_int8(const void *weight, size_t inner, size_t row, int8_t
 
 /// The halves (8 more than they mean) of one output of an int4 weight, [inner], and its scales, [inner / group].
 void apus_unpack_codes_int4(const void *weight, size_t group, size_t inner, size_t row, uint8_t *codes, float *scales);
+
+// MARK: Limits of the machine
+
+typedef enum apus_probe_number {
+    APUS_PROBE_FLOAT32 = 0,
+    APUS_PROBE_BFLOAT16 = 1,
+    APUS_PROBE_INT8 = 2,
+} apus_probe_number;
+
+/// A loop of multiply-adds of one instruction set on one kind of number.
+typedef struct apus_probe {
+    const char *set;
+    apus_probe_number number;
+    /// Runs the loop and returns its operations (a multiply-add counts two). `random`: 4 KiB of random bytes, 64-byte
+    /// aligned.
+    double (*work)(const void *random, size_t rounds);
+} apus_probe;
+
+/// The probes that this machine can run, at most 8; returns their number.
+size_t apus_probes(apus_probe probes[8]);
+
+/// Reads memory from end to end, as fast as one thread can. `bytes` is a multiple of 256, `memory` 64-byte aligned.
+uint64_t apus_probe_read(const void *memory, size_t bytes);
 
 /// Names the calling thread (at most 15 bytes).
 void apus_thread_name(const char *name);

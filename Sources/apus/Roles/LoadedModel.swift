@@ -18,6 +18,7 @@ struct LoadedModel {
     private let weights: WeightSummary
     /// nil: prompts are not cut.
     let chunkedPrefillSize: Int?
+    private let kvFormat: KVFormat
     private let budget: MemoryBudget
     private let runtime: TensorRuntime
     private let weightBytes: Int
@@ -52,11 +53,12 @@ struct LoadedModel {
         let after = try Self.memory()
         let configuration = loader.configuration
         chunkedPrefillSize = Self.chunkedPrefillSize(given, capacity: before.capacity)
+        kvFormat = Self.kvFormat(given.kvCacheFormat, elementType: loader.elementType)
         budget = try MemoryBudget(
             before: before, after: after,
             bytesPerToken: KVPool.bytesPerToken(
                 layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-                headDimension: configuration.headDimension, elementType: loader.elementType),
+                headDimension: configuration.headDimension, format: kvFormat),
             fraction: given.memoryFraction, chunkedPrefillSize: chunkedPrefillSize ?? given.maxPrefillTokens,
             maxTotalTokens: min(given.maxTotalTokens ?? .max, Self.usefulTokens(configuration, given)),
             pageSize: given.pageSize)
@@ -66,7 +68,7 @@ struct LoadedModel {
         sampling.sanitizes = given.environment.sanitizesLogits
         worker = try ModelRunner(
             decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength,
-            sampling: sampling)
+            kvFormat: kvFormat, sampling: sampling)
         poolSeconds = Clocks.monotonic() - poolStartedAt
         let pool = worker.pool
         library = ModelLibrary(replacing: decoder, room: { ModelLibrary.room(beside: pool) }, open: open)
@@ -83,6 +85,8 @@ struct LoadedModel {
         let arithmetic = runtime.arithmetic(of: PackedWeight.Format(elementType))
         logger.info("Kernels: \(runtime.kernelName), \(arithmetic), dtype \(elementType.rawValue)")
         weights.log(logger)
+        let kvNumbers = kvFormat.isInt8 ? "int8" : kvFormat.arithmetic.rawValue
+        logger.info("KV cache: \(kvNumbers), attention in \(kvFormat.arithmetic.rawValue)")
         logger.info("Threads: \(runtime.pool.threadCount)")
         logger.info("\(budget.summary)")
         let chunk = chunkedPrefillSize ?? -1
@@ -121,6 +125,15 @@ struct LoadedModel {
 
     private static func gigabytes(_ bytes: Int) -> JSONValue {
         .double((Double(bytes) / Double(1 << 30) * 1000).rounded() / 1000)
+    }
+
+    /// `--kv-cache-dtype`.
+    private static func kvFormat(_ name: String, elementType: ElementType) -> KVFormat {
+        switch name {
+        case "int8": .int8(arithmetic: elementType)
+        case "bf16", "bfloat16": .plain(.bfloat16)
+        default: .plain(elementType)
+        }
     }
 
     static func chunkedPrefillSize(_ given: ServeConfiguration, capacity: Int) -> Int? {

@@ -61,7 +61,7 @@ struct InspectCommand: ParsableCommand {
         }
         let bytesPerToken = KVPool.bytesPerToken(
             layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-            headDimension: configuration.headDimension, elementType: element)
+            headDimension: configuration.headDimension, format: .plain(element))
         let weightBytes = elements * element.byteCount
         var facts = [
             ("model", directory),

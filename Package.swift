@@ -78,7 +78,7 @@ let package = Package(
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
-        target("ApusEngine", ["ApusCore", "ApusCheckpoint", "ApusModels", "ApusTensor"]),
+        target("ApusEngine", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusModels", "ApusTensor"]),
 
         // Processes.
         target("ApusObserve", ["ApusCore", "ApusJSON", "CJemalloc", logging]),

@@ -45,11 +45,50 @@ MODELS = {
         intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
         max_position_embeddings=32768, rope_theta=1000000.0, rms_norm_eps=1e-5, tie_word_embeddings=False,
         sliding_window=None, bos_token_id=1, eos_token_id=2),
+    "bge-reranker-v2-m3": dict(
+        architectures=["XLMRobertaForSequenceClassification"], model_type="xlm-roberta", vocab_size=250002,
+        hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16,
+        max_position_embeddings=8194, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, hidden_act="gelu", position_embedding_type="absolute", id2label={"0": "LABEL_0"},
+        label2id={"LABEL_0": 0}),
 }
+
+
+def encoder_tensors(config):
+    """The same of an encoder with a classifier."""
+    hidden, wide = config["hidden_size"], config["intermediate_size"]
+
+    def linear(name, outputs, inputs):
+        yield name + ".weight", (outputs, inputs)
+        yield name + ".bias", (outputs,)
+
+    def norm(name):
+        yield name + ".LayerNorm.weight", (hidden,)
+        yield name + ".LayerNorm.bias", (hidden,)
+
+    scope = "roberta.embeddings"
+    yield scope + ".word_embeddings.weight", (config["vocab_size"], hidden)
+    yield scope + ".position_embeddings.weight", (config["max_position_embeddings"], hidden)
+    yield scope + ".token_type_embeddings.weight", (config["type_vocab_size"], hidden)
+    yield from norm(scope)
+    for layer in range(config["num_hidden_layers"]):
+        scope = f"roberta.encoder.layer.{layer}."
+        for name in ("query", "key", "value"):
+            yield from linear(scope + "attention.self." + name, hidden, hidden)
+        yield from linear(scope + "attention.output.dense", hidden, hidden)
+        yield from norm(scope + "attention.output")
+        yield from linear(scope + "intermediate.dense", wide, hidden)
+        yield from linear(scope + "output.dense", hidden, wide)
+        yield from norm(scope + "output")
+    yield from linear("classifier.dense", hidden, hidden)
+    yield from linear("classifier.out_proj", 1, hidden)
 
 
 def tensors(config):
     """(name, shape) of each tensor, in the order of the forward pass."""
+    if "ForCausalLM" not in config["architectures"][0]:
+        yield from encoder_tensors(config)
+        return
     hidden, wide = config["hidden_size"], config["intermediate_size"]
     head = config.get("head_dim", hidden // config["num_attention_heads"])
     queries, keys = config["num_attention_heads"] * head, config["num_key_value_heads"] * head
@@ -92,7 +131,7 @@ def main():
     parser.add_argument("--layers", type=int, help="keep only the first layers")
     parser.add_argument("--tokenizer", help="folder to copy tokenizer.json and tokenizer_config.json from")
     options = parser.parse_args()
-    config = dict(MODELS[options.model], hidden_act="silu", torch_dtype=options.dtype)
+    config = dict(dict(hidden_act="silu"), **MODELS[options.model], torch_dtype=options.dtype)
     if options.layers:
         config["num_hidden_layers"] = options.layers
 
@@ -118,7 +157,7 @@ def main():
             for start in range(0, rows, 4096):
                 block = (min(4096, rows - start), *shape[1:]) if len(shape) == 2 else shape
                 values = random.standard_normal(block, dtype=numpy.float32)
-                values = 1 + 0.1 * values if "norm" in name else 0.02 * values
+                values = 1 + 0.1 * values if "norm" in name.lower() else 0.02 * values
                 file.write(encode(values.astype(numpy.float32), options.dtype))
     os.replace(path + ".part", path)
     if options.tokenizer:

@@ -1,3 +1,4 @@
+import ApusCore
 package import ApusTensor
 
 /// Keys and values of all layers for a fixed number of token slots. Who owns which slot is the scheduler's business.
@@ -40,6 +41,27 @@ package final class KVPool: @unchecked Sendable {
 
     /// Gives the memory back to the system, and with it all keys and values.
     package func discard() { buffer.discard() }
+
+    /// Fills every slot with small random numbers, as if it had been computed: for measurements of speed alone.
+    package func fillAtRandom(_ runtime: TensorRuntime) throws {
+        let plane = planes[0].keys
+        let width = plane.kvHeads * plane.headDimension
+        let rows = try AlignedBuffer(byteCount: 4096 * Matrix.paddedStride(width) * MemoryLayout<Float>.stride)
+            .matrix(rows: 4096, columns: width)
+        var random = SplitMix64(seed: 1)
+        for row in 0..<rows.rows {
+            for column in 0..<width { rows[row][column] = Float(Int64(bitPattern: random.next()) >> 40) * 0x1p-23 }
+        }
+        for start in stride(from: 0, to: slotCount, by: rows.rows) {
+            let slots = (start..<min(start + rows.rows, slotCount)).map { Int32($0) }
+            slots.withUnsafeBufferPointer { slots in
+                for plane in planes {
+                    runtime.store(rows.rows(0..<slots.count), into: plane.keys, slots: slots)
+                    runtime.store(rows.rows(0..<slots.count), into: plane.values, slots: slots)
+                }
+            }
+        }
+    }
 
     /// Bytes that slots will take when they are first written.
     package var untouchedByteCount: Int { buffer.byteCount - buffer.residentByteCount }

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusCore
 
 /// The keys (or the values) of one layer for every slot of a KV pool: [kvHeads, slots, headDimension].
 ///

@@ -60,7 +60,7 @@ package struct MachineLimits: Sendable, Hashable {
 }
 
 /// Measures `MachineLimits`: the best of several short runs, since what disturbs a run only makes it slower.
-package struct MachineProbe: ~Copyable {
+package final class MachineProbe {
     private let pools: [ThreadPool]
     private let memory: AlignedBuffer
     private let random: AlignedBuffer

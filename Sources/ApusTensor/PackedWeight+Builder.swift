@@ -45,6 +45,7 @@ extension PackedWeight {
             let panels = arrangement.panels(outputs: outputs)
             let panelBytes = format.panelByteCount(inputs)
             let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
+            runtime.place(buffer)
             let bias = try packedBias(panels: panels, runtime)
             let columnBytes = format == .int8 ? panels * width * 4 : nil
             let scales = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }

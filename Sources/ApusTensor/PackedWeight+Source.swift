@@ -73,8 +73,9 @@ extension PackedWeight {
             switch (numbers, format) {
             case (.elements(let element), _): rowByteCount >= inputs * element.byteCount
             case (.int8, .int8): rowByteCount == inputs && scales?.rowStride == 1
-            case (.int4, .int4(let size)): rowByteCount == inputs / 2
-                && scales.map { $0.rowStride == 1 || $0.inputs.isMultiple(of: size) } ?? false
+            case (.int4, .int4(let size)):
+                rowByteCount == inputs / 2
+                    && scales.map { $0.rowStride == 1 || $0.inputs.isMultiple(of: size) } ?? false
             default: false
             }
         }

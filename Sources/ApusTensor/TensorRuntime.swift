@@ -8,6 +8,7 @@ import CKernels
 /// `@unchecked Sendable`: one thread uses it at a time (the pool checks this); it may move between threads.
 package final class TensorRuntime: @unchecked Sendable {
     package let pool: ThreadPool
+    private let placesMemory: Bool
 
     let kernels: UnsafePointer<apus_kernels>
 
@@ -27,8 +28,12 @@ package final class TensorRuntime: @unchecked Sendable {
     ///   - threads: threads of each operation, the caller included.
     ///   - kernels: a name of `availableKernels`; nil for the environment's choice (APUS_KERNELS), else the best.
     ///   - cores: core numbers to pin workers to; empty for none.
+    ///   - placesMemory: there are several memory nodes: weights are placed by the threads that will read them.
     /// - Throws: `TensorError.unknownKernels`, `TensorError.threadCreation`.
-    package init(threads: Int, kernels name: String? = nil, cores: [Int] = []) throws(TensorError) {
+    package init(
+        threads: Int, kernels name: String? = nil, cores: [Int] = [], placesMemory: Bool = false
+    ) throws(TensorError) {
+        self.placesMemory = placesMemory
         if let name = name ?? apus_kernels_refused().map({ String(cString: $0) }) {
             guard let kernels = apus_kernels_named(name) else {
                 throw .unknownKernels(name: name, available: Self.availableKernels)
@@ -60,6 +65,21 @@ package final class TensorRuntime: @unchecked Sendable {
             next += 1
         }
         return names
+    }
+
+    /// Lets each thread touch first what it will read: the system then takes that memory from the thread's node.
+    ///
+    /// Threads have the same share of every job (`ThreadPool`), so the parts of a product follow these borders.
+    func place(_ buffer: AlignedBuffer) {
+        guard placesMemory else { return }
+        pool.run(count: pool.threadCount, with: (buffer, pool.threadCount)) { state, index, _ in
+            let (buffer, count) = state
+            for page in stride(
+                from: buffer.byteCount * index / count, to: buffer.byteCount * (index + 1) / count, by: 4096)
+            {
+                buffer.base.storeBytes(of: 0, toByteOffset: page, as: UInt8.self)
+            }
+        }
     }
 
     func family(of format: PackedWeight.Format) -> apus_family {

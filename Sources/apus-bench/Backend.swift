@@ -5,6 +5,8 @@ import ArgumentParser
 enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
     /// `/generate`, as SGLang and Apus serve it.
     case sglang
+    /// The same, by its other name.
+    case sglangNative = "sglang-native"
     /// `/v1/completions` with token ids as the prompt: SGLang, vLLM, llama.cpp, OpenVINO and Apus.
     case sglangOAI = "sglang-oai"
     /// `/v1/chat/completions`.
@@ -20,7 +22,7 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
 
     var path: String {
         switch self {
-        case .sglang: "/generate"
+        case .sglang, .sglangNative: "/generate"
         case .sglangOAI: "/v1/completions"
         case .sglangOAIChat: "/v1/chat/completions"
         case .llamaCpp: "/completion"
@@ -32,7 +34,7 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
 
     var generates: Bool {
         switch self {
-        case .sglang, .sglangOAI, .sglangOAIChat, .llamaCpp: true
+        case .sglang, .sglangNative, .sglangOAI, .sglangOAIChat, .llamaCpp: true
         case .sglangEmbedding, .openAIEmbedding, .rerank: false
         }
     }
@@ -50,7 +52,7 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
         let text = JSONValue.string(request.text)
         let limit = JSONValue.integer(Int64(request.outputLength))
         switch self {
-        case .sglang:
+        case .sglang, .sglangNative:
             return [
                 "input_ids": ids, "stream": .bool(stream),
                 "sampling_params": ["temperature": 0, "max_new_tokens": limit, "ignore_eos": .bool(ignoreEOS)],
@@ -89,7 +91,7 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
             progress.failure = message
         }
         switch self {
-        case .sglang:
+        case .sglang, .sglangNative:
             let first = json.arrayValue?.first ?? json
             progress.outputTokens = first["meta_info"]?["completion_tokens"]?.intValue
             progress.promptTokens = first["meta_info"]?["prompt_tokens"]?.intValue

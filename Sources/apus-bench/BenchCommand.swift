@@ -29,8 +29,14 @@ struct BenchCommand: AsyncParsableCommand {
     var randomRangeRatio = 1.0
     @Option(help: "Groups that share a prefix.")
     var gspNumGroups = 1
+    @Option(help: "Prompts of each group; replaces --num-prompts.")
+    var gspPromptsPerGroup: Int?
     @Option(help: "Tokens of a shared prefix.")
     var gspSystemPromptLen = 1024
+    @Option(help: "Tokens behind a shared prefix; default: --random-input-len.")
+    var gspQuestionLen: Int?
+    @Option(help: "Tokens to generate behind a shared prefix; default: --random-output-len.")
+    var gspOutputLen: Int?
     @Option(help: "Turns of a conversation.")
     var turns = 4
     @Option(help: "Documents of a rerank request.")
@@ -52,6 +58,10 @@ struct BenchCommand: AsyncParsableCommand {
     var extraRequestBody: String?
     @Option(help: "Append the figures to this file, a JSON object a line.")
     var outputFile: String?
+    @Option(help: "What apus inspect --machine MODEL --json printed: the report then states the share of the limit.")
+    var machineLimits: String?
+    @Flag(help: "Show no progress.")
+    var disableTqdm = false
     @Flag(help: "Ask for buffered answers.")
     var disableStream = false
     @Flag(help: "Let the model end its answers early.")
@@ -62,6 +72,9 @@ struct BenchCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        guard gspNumGroups > 0, gspPromptsPerGroup ?? 1 > 0, gspQuestionLen ?? 1 > 0, gspOutputLen ?? 1 > 0,
+            gspSystemPromptLen > 0
+        else { throw ValidationError("groups and their lengths must be at least 1") }
         guard numPrompts > 0, randomInputLen > 0, randomOutputLen > 0, turns > 0, vocabSize > 1, documents > 0 else {
             throw ValidationError("counts and lengths must be at least 1")
         }
@@ -75,12 +88,13 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let endpoint = try baseURL.map { try Endpoint(url: $0) } ?? Endpoint(host: host, port: port)
+        let ceiling = try machineLimits.map { try Ceiling(path: $0) }
         let client = HTTPClient(endpoint: endpoint, timeout: timeout)
         let runner = Runner(
             client: client, backend: backend, model: await modelName(client), streams: !disableStream,
             ignoresEOS: !disableIgnoreEos, extraBody: try extraBody(), headers: headers)
         let requests = Dataset(
-            name: datasetName, count: numPrompts, inputLength: randomInputLen, outputLength: randomOutputLen,
+            name: datasetName, count: promptCount, inputLength: inputLength, outputLength: outputLength,
             rangeRatio: randomRangeRatio, groups: gspNumGroups, prefixLength: gspSystemPromptLen, turns: turns,
             documents: backend == .rerank ? documents : 0, vocabulary: vocabSize
         ).requests(seed: seed)
@@ -97,7 +111,7 @@ struct BenchCommand: AsyncParsableCommand {
         let measurements = await runner.run(requests, rate: requestRate, concurrency: maxConcurrency, seed: seed) {
             done in
             let draws = shown.withLockedValue { last in
-                guard drawsProgress, done == total || now() - last > 0.2 else { return false }
+                guard drawsProgress, !disableTqdm, done == total || now() - last > 0.2 else { return false }
                 last = now()
                 return true
             }
@@ -105,12 +119,19 @@ struct BenchCommand: AsyncParsableCommand {
         }
         let report = Report(
             backend: backend, seconds: now() - start, rate: requestRate, concurrency: maxConcurrency,
-            measurements: measurements)
+            measurements: measurements, ceiling: ceiling)
         let line = String(decoding: JSONValue.object(report.json).serialized, as: UTF8.self)
         print(json ? line : report.table)
         if let outputFile { try append(line, to: outputFile) }
         if measurements.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
     }
+
+    private var sharesPrefixes: Bool { datasetName == .generatedSharedPrefix }
+    private var promptCount: Int {
+        sharesPrefixes ? gspPromptsPerGroup.map { $0 * gspNumGroups } ?? numPrompts : numPrompts
+    }
+    private var inputLength: Int { sharesPrefixes ? gspQuestionLen ?? randomInputLen : randomInputLen }
+    private var outputLength: Int { sharesPrefixes ? gspOutputLen ?? randomOutputLen : randomOutputLen }
 
     private var headers: [(String, String)] {
         apiKey.map { [("authorization", "Bearer \($0)")] } ?? []

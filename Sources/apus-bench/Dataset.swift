@@ -13,6 +13,8 @@ struct BenchRequest: Sendable {
 enum DatasetName: String, CaseIterable, ExpressibleByArgument {
     /// Random tokens of random lengths.
     case random
+    /// The same, by SGLang's name.
+    case randomIDs = "random-ids"
     /// Groups of prompts that share a long prefix.
     case generatedSharedPrefix = "generated-shared-prefix"
     /// Conversations: each turn's prompt is the last one's with more behind it.
@@ -37,7 +39,7 @@ struct Dataset {
     func requests(seed: UInt64) -> [BenchRequest] {
         var random = Generator(seed: seed)
         switch name {
-        case .random:
+        case .random, .randomIDs:
             return (0..<count).map { _ in request(prefix: [], &random) }
         case .generatedSharedPrefix:
             let prefixes = (0..<max(1, groups)).map { _ in tokens(prefixLength, &random) }

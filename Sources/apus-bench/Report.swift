@@ -7,11 +7,18 @@ struct Report {
     var rate: Double
     var concurrency: Int?
     var measurements: [Measurement]
+    /// nil: nobody measured the machine.
+    var ceiling: Ceiling?
 
     private var good: [Measurement] { measurements.filter { $0.failure == nil } }
     private var failures: [Measurement] { measurements.filter { $0.failure != nil } }
     private var promptTokens: Int { good.map(\.promptTokens).reduce(0, +) }
     private var outputTokens: Int { good.map(\.outputTokens).reduce(0, +) }
+
+    /// The share of the machine that the run made use of: the shortest possible time over the time taken.
+    private var shareOfLimit: Double? {
+        ceiling.map { $0.seconds(good, concurrency: max(1, min(concurrency ?? good.count, good.count))) / seconds }
+    }
 
     private var summaries: [(title: String, key: String, summary: Summary)] {
         [
@@ -34,6 +41,7 @@ struct Report {
             "input_throughput": .double(Double(promptTokens) / seconds),
             "output_throughput": .double(Double(outputTokens) / seconds),
         ]
+        if let shareOfLimit { object["share_of_limit"] = .double(shareOfLimit) }
         for (_, key, summary) in summaries {
             object["mean_\(key)_ms"] = .double(summary.mean * 1e3)
             object["median_\(key)_ms"] = .double(summary.percentile(0.5) * 1e3)
@@ -50,6 +58,7 @@ struct Report {
             "requests/s \(fixed(Double(good.count) / seconds, 2))   input tokens/s \(fixed(Double(promptTokens) / seconds, 1))"
                 + "   output tokens/s \(fixed(Double(outputTokens) / seconds, 1))",
         ]
+        if let shareOfLimit { lines.append("of the machine's limit \(fixed(shareOfLimit * 100, 1))%") }
         if !summaries.isEmpty {
             lines.append(padded("ms", 24) + ["mean", "p50", "p90", "p99", "max"].map { leftPadded($0, 10) }.joined())
         }

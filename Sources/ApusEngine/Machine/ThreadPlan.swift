@@ -22,8 +22,14 @@ package struct ThreadPlan: Sendable, Hashable {
     }
 
     package let threadCount: Int
-    /// One processor a thread to be bound to; empty: not bound.
+    /// One processor a thread to be bound to, node by node; empty: not bound.
     package let processors: [Int]
+    /// Memory nodes that the threads run on: with more than one, memory is placed by the threads that use it.
+    package let nodeCount: Int
+
+    /// From this many cores on, one is left to the front, the detokenizer and all else, and threads are bound. With
+    /// fewer, a core is too much to give, and threads that may move evade whoever else runs.
+    package static let largeMachine = 16
 
     /// - Parameters:
     ///   - threads: `--threads`; nil: one a physical core, cut to what the control groups allow.
@@ -41,28 +47,25 @@ package struct ThreadPlan: Sendable, Hashable {
             guard Set(list).isSubset(of: allowed) else { throw .bindingOutside(binding, allowed: allowed) }
             threadCount = threads ?? list.count
             processors = (0..<threadCount).map { list[$0 % list.count] }
+            let nodes = ProcessorTopology(processors, files: files).nodeCount
+            nodeCount = nodes
             return
         }
-        processors = []
+        let topology = ProcessorTopology(allowed, files: files)
         if let threads {
             threadCount = threads
+            processors = []
+            nodeCount = topology.nodeCount
             return
         }
-        let cores = Self.physicalCores(of: allowed, files: files)
-        let quota = ControlGroups(files: files).processorQuota().map { max(1, Int($0)) } ?? cores
-        threadCount = max(1, min(cores, quota))
-    }
-
-    /// Processors are threads of a core; those that share one core count once.
-    private static func physicalCores(of processors: [Int], files: SystemFiles) -> Int {
-        var cores: Set<Int> = []
-        for processor in processors {
-            let topology = "/sys/devices/system/cpu/cpu\(processor)/topology"
-            let siblings =
-                files.word("\(topology)/core_cpus_list") ?? files.word("\(topology)/thread_siblings_list")
-            cores.insert(siblings.flatMap { [Int](processorList: $0)?.first } ?? processor)
-        }
-        return cores.count
+        let count = topology.cores.count
+        let quota = ControlGroups(files: files).processorQuota().map { max(1, Int($0)) } ?? count
+        let isLarge = count >= Self.largeMachine
+        threadCount = max(1, min(isLarge ? count - 1 : count, quota))
+        // A quota says how much, not where: the fewer nodes, the nearer the memory.
+        let chosen = topology.cores.prefix(threadCount)
+        processors = isLarge || topology.nodeCount > 1 ? chosen.map(\.processor) : []
+        nodeCount = Set(chosen.map(\.node)).count
     }
 
     /// The processors that affinity and cpusets leave to this process (`/proc/self/status`).

@@ -15,8 +15,10 @@ package struct EmbeddingLoader {
     package let bytesPerToken: Int?
     /// How projections are kept; nil: in `elementType`.
     private let quantization: Quantization?
-    private let decoder: ModelConfiguration?
-    private let encoder: EncoderConfiguration?
+    /// nil: an encoder.
+    package let decoder: ModelConfiguration?
+    /// nil: a decoder.
+    package let encoder: EncoderConfiguration?
     private let modules: SentenceModules?
     private let checkpoint: Checkpoint?
 

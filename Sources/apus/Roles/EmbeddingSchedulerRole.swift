@@ -35,7 +35,8 @@ struct EmbeddingSchedulerRole {
         let context = try ZeroMQContext()
         let inbox = try ZeroMQInbox<FrontToScheduler>(.scheduler, in: role.directory, context: context, wake: wake)
         let front = try ZeroMQOutbox<SchedulerToFront>(to: .front, in: role.directory, context: context)
-        let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
+        let runtime = try TensorRuntime(
+            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
 
         let before = try LoadedModel.memory()
         let model = try load(runtime) { share in

@@ -51,7 +51,8 @@ struct SchedulerRole {
         let open: @Sendable (String?, String?) throws -> ModelLoader = { path, format in
             try ModelFiles.loader(role, path: path, format: format, quantization: quantization)
         }
-        let runtime = try TensorRuntime(threads: plan.threadCount, cores: plan.processors)
+        let runtime = try TensorRuntime(
+            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
         let model = try LoadedModel(loader, runtime, given, role.logger, open: open) { share in
             _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
             role.notify.status("loading \(Int(share * 100))%")
@@ -73,6 +74,8 @@ struct SchedulerRole {
         }
         role.ending.onAsk { wake.wake() }
         role.notify.ready()
+        // The pool's first thread is this one; threads that it started before stay free.
+        if let first = plan.processors.first { ThreadIdentity.pin(to: first) }
         var nextSign = 0.0
         scheduler.run {
             // Asked between steps, so that a step that never ends is noticed by whoever watches.

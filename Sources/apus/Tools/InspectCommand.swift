@@ -16,17 +16,40 @@ struct InspectCommand: ParsableCommand {
 
     @Option(help: "float32 or bfloat16.")
     var dtype = "bfloat16"
+    @Option(help: "w8a8_int8, int4 or int4-128: what ceilings are told for.")
+    var quantization: String?
+    @ArgumentParser.Flag(help: "Measure this machine's limits (ten seconds), and tell what they leave to the model.")
+    var machine = false
+    @ArgumentParser.Flag(help: "With --machine: as JSON, for apus-bench --machine-limits.")
+    var json = false
 
     func run() {
         do {
-            for (name, value) in try machineFacts() + modelFacts() {
-                print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
+            if machine {
+                let plan = try ThreadPlan()
+                let report = try MachineReport(threads: plan.threadCount, cores: plan.processors, cost: cost())
+                guard !json else { return print(report.json) }
+                return Self.show(report.facts)
             }
+            Self.show(try machineFacts() + modelFacts())
         } catch {
             Failure.end(command: "inspect", with: error)
         }
     }
 
+    /// What the model's steps cost; nil when `--machine` stands alone.
+    private func cost() throws -> StepCost? {
+        guard let model else { return nil }
+        let configuration = try ModelConfiguration(
+            directory: ModelDirectory.resolve(model, environment: Executable.environment))
+        return try BenchModel.cost(configuration, dtype: dtype, quantization: quantization, kvCacheFormat: "auto")
+    }
+
+    private static func show(_ facts: [(String, String)]) {
+        for (name, value) in facts {
+            print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
+        }
+    }
     private func machineFacts() throws -> [(String, String)] {
         let plan = try ThreadPlan()
         let runtime = try TensorRuntime(threads: 1)
@@ -51,9 +74,7 @@ struct InspectCommand: ParsableCommand {
         let name = try model ?? BundledModel.find(executable: Executable.path, environment: environment)
         let directory = try ModelDirectory.resolve(name, environment: environment)
         let configuration = try ModelConfiguration(directory: directory)
-        guard let element = ElementType(rawValue: dtype), element != .float16 else {
-            throw Failure("argument --dtype: invalid choice: '\(dtype)' (choose from bfloat16, float32)", code: 2)
-        }
+        let element = try BenchModel.elementType(dtype)
         try ModelRegistry.check(configuration)
         let checkpoint = try Checkpoint(directory: directory)
         let elements = checkpoint.tensorNames.reduce(0) { sum, name in

@@ -29,6 +29,52 @@ struct ThreadPlanTests {
         }
     }
 
+    /// Node n has processors n * size ..< (n + 1) * size.
+    private func nodes(_ count: Int, of size: Int, allowed: String? = nil) -> FakeSystem {
+        let system = machine(count * size, allowed: allowed)
+        system.write("/sys/devices/system/node/online", count == 1 ? "0\n" : "0-\(count - 1)\n")
+        for node in 0..<count {
+            system.write("/sys/devices/system/node/node\(node)/cpulist", "\(node * size)-\((node + 1) * size - 1)\n")
+        }
+        return system
+    }
+
+    /// Large machines keep a core for the other processes, and bind threads node by node.
+    @Test func largeMachinesAreBound() throws {
+        let systems = [nodes(1, of: 32), nodes(2, of: 24), nodes(1, of: 4)]
+        let one = try ThreadPlan(files: systems[0].files)
+        #expect(one.threadCount == 31 && one.processors == Array(0..<31) && one.nodeCount == 1)
+        let two = try ThreadPlan(files: systems[1].files)
+        #expect(two.threadCount == 47 && two.processors == Array(0..<47) && two.nodeCount == 2)
+        let small = try ThreadPlan(files: systems[2].files)
+        #expect(small.threadCount == 4 && small.processors.isEmpty && small.nodeCount == 1)
+    }
+
+    /// A cpuset over a corner of one node and most of another begins with the latter; a quota stays on one node.
+    @Test func threadsStayOnFewNodes() throws {
+        let systems = [nodes(2, of: 8, allowed: "6-12"), nodes(2, of: 8, allowed: "8-15")]
+        let corner = try ThreadPlan(files: systems[0].files)
+        #expect(corner.processors == [8, 9, 10, 11, 12, 6, 7] && corner.nodeCount == 2)
+        let system = nodes(2, of: 8)
+        limit(system, "800000 100000")
+        let limited = try ThreadPlan(files: system.files)
+        #expect(limited.processors == Array(0..<8) && limited.nodeCount == 1)
+        let hidden = try ThreadPlan(files: systems[1].files)
+        #expect(hidden.threadCount == 8 && hidden.nodeCount == 1)
+    }
+
+    /// The two threads of a core count once, on whichever node.
+    @Test func coresOfNodesCountOnce() throws {
+        let system = machine(8, hyperthreads: true)
+        system.write("/sys/devices/system/node/online", "0-1\n")
+        system.write("/sys/devices/system/node/node0/cpulist", "0-1,4-5\n")
+        system.write("/sys/devices/system/node/node1/cpulist", "2-3,6-7\n")
+        let plan = try ThreadPlan(files: system.files)
+        #expect(plan.processors == [0, 1, 2, 3] && plan.nodeCount == 2)
+        let bound = try ThreadPlan(binding: "0,2", files: system.files)
+        #expect(bound.nodeCount == 2 && bound.threadCount == 2)
+    }
+
     @Test func quotasAreRoundedDown() throws {
         let system = machine(8)
         for (text, threads) in [

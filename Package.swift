@@ -70,10 +70,11 @@ let package = Package(
         target("ApusJSON"),
         target("ApusCore", ["ApusJSON"]),
         target("ApusJinja"),
+        target("ApusRegex"),
         target("ApusCheckpoint", ["ApusCore", "ApusJSON"]),
-        target("ApusText", ["ApusCore", "ApusJSON", "ApusJinja", "ApusCheckpoint", "CSentencePiece"]),
+        target("ApusText", ["ApusCore", "ApusJSON", "ApusJinja", "ApusRegex", "ApusCheckpoint", "CSentencePiece"]),
 
-        target("ApusGrammar", ["ApusCore", "ApusJSON"]),
+        target("ApusGrammar", ["ApusCore", "ApusJSON", "ApusRegex"]),
 
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
@@ -88,7 +89,7 @@ let package = Package(
         target(
             "ApusFront",
             [
-                "ApusCore", "ApusJSON", "ApusJinja", "ApusWire", "ApusText", "ApusObserve",
+                "ApusCore", "ApusJSON", "ApusJinja", "ApusRegex", "ApusGrammar", "ApusWire", "ApusText", "ApusObserve",
                 logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, nioHTTPTypes,
                 httpTypes,
             ]),
@@ -114,14 +115,15 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "ApusTestSupport", dependencies: ["ApusCheckpoint", "ApusCore", "ApusJSON"], path: "Tests/Support",
+            name: "ApusTestSupport", dependencies: ["ApusCheckpoint", "ApusCore", "ApusGrammar", "ApusJSON"],
+            path: "Tests/Support",
             swiftSettings: strict),
         tests("ApusJSONTests", ["ApusJSON"]),
         tests("ApusJinjaTests", ["ApusJinja", "ApusJSON"]),
         tests("ApusCoreTests", ["ApusCore", "ApusJSON"]),
         tests("ApusCheckpointTests", ["ApusCheckpoint", "ApusCore", "ApusJSON"]),
-        tests("ApusTextTests", ["ApusText", "ApusCore", "ApusJSON", "ApusCheckpoint"]),
-        tests("ApusGrammarTests", ["ApusGrammar", "ApusCore", "ApusJSON"]),
+        tests("ApusTextTests", ["ApusText", "ApusRegex", "ApusCore", "ApusJSON", "ApusCheckpoint"]),
+        tests("ApusGrammarTests", ["ApusGrammar", "ApusRegex", "ApusCore", "ApusJSON"]),
         .target(name: "CTileTrap", dependencies: ["CKernels"], path: "Tests/CTileTrap"),
         tests("CKernelsTests", ["CKernels", "COpenBLAS", "CTileTrap"]),
         tests("ApusTensorTests", ["ApusTensor", "ApusCore", "CKernels"]),
@@ -134,7 +136,7 @@ let package = Package(
         tests(
             "ApusFrontTests",
             [
-                "ApusFront", "ApusWire", "ApusText", "ApusCore", "ApusJSON", logging, hummingbird, lifecycle,
+                "ApusFront", "ApusGrammar", "ApusWire", "ApusText", "ApusCore", "ApusJSON", logging, hummingbird, lifecycle,
                 nioCore, httpTypes, .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),

@@ -1,6 +1,4 @@
 extension FlagTable {
-    private static let grammarsAreMissing = Flag.Support.noEffect(
-        "this version refuses requests for constrained output")
     private static let expertsAreMissing = Flag.Support.refused("this version serves no mixture-of-experts models")
     private static let noGraphs = Flag.Support.noEffect("there is nothing to compile or capture on a CPU")
     private static let oneRank = "this version runs one scheduler"
@@ -50,16 +48,16 @@ extension FlagTable {
             "Accepted for compatibility."),
         Flag(
             "grammar-backend", .choice(["xgrammar", "outlines", "llguidance", "none"]), default: .text("xgrammar"),
-            grammarsAreMissing, section: .execution, "Engine of constrained output."),
+            section: .execution, "Constrained output: none refuses it; any other name stands for the one engine."),
         Flag(
-            "constrained-json-whitespace-pattern", .text, grammarsAreMissing, section: .execution,
-            "White space in constrained JSON."),
+            "constrained-json-whitespace-pattern", .text, section: .execution,
+            "White space in constrained JSON, as a regular expression."),
         Flag(
-            "constrained-json-disable-any-whitespace", .boolean, default: .boolean(false), grammarsAreMissing,
-            section: .execution, "No free white space in constrained JSON."),
+            "constrained-json-disable-any-whitespace", .boolean, default: .boolean(false), section: .execution,
+            "No free white space in constrained JSON."),
         Flag(
-            "constrained-json-max-whitespace-cnt", .integer(0...Int.max), grammarsAreMissing, section: .execution,
-            "Most white space in a row in constrained JSON."),
+            "constrained-json-max-whitespace-cnt", .integer(0...1_000), section: .execution,
+            "Most white space in a row in constrained JSON; 32 unless given."),
         Flag(
             "enable-deterministic-inference", .boolean, default: .boolean(false),
             .noEffect("results never depend on the batch"), section: .execution, "Accepted for compatibility."),

@@ -1,3 +1,4 @@
+package import ApusCore
 package import ApusJSON
 
 /// Typed names for the values that the roles use; absent ones are nil.
@@ -28,6 +29,12 @@ extension ServeConfiguration {
     package var chatTemplateVariables: JSONObject? { object("default-chat-template-kwargs") }
     package var toolCallParser: String? { text("tool-call-parser") }
     package var reasoningParser: String? { text("reasoning-parser") }
+    package var allowsGrammars: Bool { requiredText("grammar-backend") != "none" }
+    package var jsonWhitespace: JSONWhitespace {
+        if boolean("constrained-json-disable-any-whitespace") { return .none }
+        if let pattern = text("constrained-json-whitespace-pattern") { return .pattern(pattern) }
+        return .upTo(integer("constrained-json-max-whitespace-cnt") ?? JSONWhitespace.bound)
+    }
     package var reportsCache: Bool { boolean("enable-cache-report") }
     package var includesUsage: Bool { boolean("stream-response-default-include-usage") }
     package var truncatesPrompts: Bool { boolean("allow-auto-truncate") }

@@ -40,12 +40,12 @@ struct Piece {
     }
 
     /// Drops what lies beyond the end of the text that is kept.
-    mutating func cut(at match: StopWatch.Match) {
-        let range = match.isSeen ? seen : spelled
-        guard range.upperBound > match.end else { return }
+    mutating func cut(at cut: StopWatch.Cut) {
+        let range = cut.isSeen ? seen : spelled
+        guard range.upperBound > cut.end else { return }
         // What is seen of a token is all of its spelling or, of a special token, nothing.
         let isWhole = text.utf8.count == range.count
-        let kept = isWhole ? max(0, match.end - range.lowerBound) : 0
+        let kept = isWhole ? max(0, cut.end - range.lowerBound) : 0
         text = String(decoding: text.utf8.prefix(kept), as: UTF8.self)
     }
 }

@@ -2,11 +2,16 @@ import ApusText
 import ApusWire
 
 /// Looks for stop strings in a stream: in its text with special tokens spelled out, as the contract wants it read, and
-/// in the text that the client sees, where a hidden token may lie between the parts of one.
+/// in the text that the client sees, where a hidden token may lie between the parts of one. Regular expressions are looked
+/// for in the first of the two; what matched stays in the text.
 struct StopWatch {
-    struct Match {
-        let stop: String
-        /// Where the text that is kept ends: in the seen text, or else in the spelled one. UTF-8 bytes.
+    enum Match {
+        case string(String, Cut)
+        case pattern(String)
+    }
+
+    /// Where the text that is kept ends: in the seen text, or else in the spelled one. UTF-8 bytes.
+    struct Cut {
         let end: Int
         let isSeen: Bool
     }
@@ -16,20 +21,24 @@ struct StopWatch {
     private var spelledStops: StopMatcher
     /// nil: special tokens are seen, so that both texts are one.
     private var seenStops: StopMatcher?
+    private var patterns: [StopPattern]
     /// UTF-8 bytes so far.
     private(set) var spelledLength = 0
     private(set) var seenLength = 0
 
     /// nil when there is nothing to look for.
     init?(_ opening: StreamOpening, tokenizer: Tokenizer) {
-        guard !opening.stopStrings.isEmpty else { return nil }
+        guard !opening.stopStrings.isEmpty || !opening.stopRegexes.isEmpty else { return nil }
         keepsStop = opening.noStopTrim
         decoder = IncrementalDecoder(tokenizer: tokenizer, promptTail: opening.promptTail, skipSpecialTokens: false)
         spelledStops = StopMatcher(opening.stopStrings)
         seenStops = opening.skipSpecialTokens ? spelledStops : nil
+        // Those that cannot be read were refused by the front.
+        patterns = opening.stopRegexes.compactMap { try? StopPattern($0) }
     }
 
-    /// Takes a token and what is seen of it: the first stop string of the list that one of the texts contains now.
+    /// Takes a token and what is seen of it: the first stop string of the list that one of the texts contains now, else
+    /// the first pattern.
     mutating func append(_ id: Int32, seen: String) -> Match? {
         take(decoder.append(id), seen)
     }
@@ -49,10 +58,14 @@ struct StopWatch {
         let inSpelled = spelledStops.append(spelled)
         let inSeen = seenStops?.append(seen)
         if let inSeen, inSeen.index <= inSpelled?.index ?? .max { return match(inSeen, isSeen: true) }
-        return inSpelled.map { match($0, isSeen: false) }
+        if let inSpelled { return match(inSpelled, isSeen: false) }
+        for index in patterns.indices where patterns[index].append(spelled) {
+            return .pattern(patterns[index].pattern)
+        }
+        return nil
     }
 
     private func match(_ found: StopMatcher.Match, isSeen: Bool) -> Match {
-        Match(stop: found.stop, end: keepsStop ? found.end : found.start, isSeen: isSeen)
+        .string(found.stop, Cut(end: keepsStop ? found.end : found.start, isSeen: isSeen))
     }
 }

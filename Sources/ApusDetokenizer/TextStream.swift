@@ -5,8 +5,8 @@ import ApusWire
 /// One request's tokens on their way to text.
 ///
 /// Tokens leave in order as soon as their text cannot become part of a stop string; text that waits for the rest of a
-/// character leaves with the token that completes it. A matched stop string ends the stream at the token that
-/// completed it.
+/// character leaves with the token that completes it. A matched stop string or pattern ends the stream at
+/// the token that completed it.
 final class TextStream {
     private let rid: String
     private let noStopTrim: Bool
@@ -96,10 +96,14 @@ final class TextStream {
     // MARK: - Out
 
     private func end(at match: StopWatch.Match) -> TextDelta? {
-        for index in held.indices { held[index].cut(at: match) }
         hasEnded = true
         usage.completionTokens = received
-        return delta(finish: .stopString(match.stop))
+        switch match {
+        case .string(let stop, let cut):
+            for index in held.indices { held[index].cut(at: cut) }
+            return delta(finish: .stopString(stop))
+        case .pattern(let pattern): return delta(finish: .stopRegex(pattern))
+        }
     }
 
     /// What may leave now; everything at the end.

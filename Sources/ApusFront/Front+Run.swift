@@ -1,4 +1,5 @@
 import ApusCore
+import ApusGrammar
 import ApusJSON
 import ApusWire
 import Hummingbird
@@ -10,10 +11,12 @@ import Synchronization
 enum FrontFailure: Error, CustomStringConvertible {
     case preferredSampling(String)
     case warmUp(String)
+    case whitespacePattern(String)
 
     var description: String {
         switch self {
         case .preferredSampling(let reason): "--preferred-sampling-params: \(reason)"
+        case .whitespacePattern(let reason): "--constrained-json-whitespace-pattern: \(reason)"
         case .warmUp(let reason): "the warm-up request failed: \(reason)"
         }
     }
@@ -24,6 +27,7 @@ extension Front: Service {
     /// get their time, then the port closes. Throws if the port, the ring or the warm-up fails.
     package func run() async throws {
         try checkPreferredSampling()
+        try checkWhitespace()
         start()
         let server = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
         // Detached, so that the signal reaches the server only after the drain.
@@ -77,9 +81,19 @@ extension Front: Service {
         guard let preferred = configuration.preferredSamplingParameters else { return }
         do throws(FrontError) {
             try SamplingFields.check(preferred)
-            _ = try SamplingReader.read(preferred, preferred: nil, vocabularySize: Int(Int32.max))
+            _ = try SamplingReader.read(
+                preferred, preferred: nil, vocabularySize: Int(Int32.max), grammars: configuration.grammars)
         } catch {
             throw FrontFailure.preferredSampling(error.message)
+        }
+    }
+
+    private func checkWhitespace() throws {
+        do throws(GrammarError) {
+            _ = try GrammarSource(.json, "true", whitespace: configuration.grammars.whitespace).grammar()
+        } catch {
+            guard case .invalid(let reason) = error else { return }
+            throw FrontFailure.whitespacePattern(reason)
         }
     }
 

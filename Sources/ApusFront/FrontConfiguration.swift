@@ -36,6 +36,8 @@ package struct FrontConfiguration: Sendable {
     package var allowAutoTruncate = false
     /// Hidden states that requests may ask for; nil: none.
     package var hiddenStates: HiddenRequest?
+    /// What the launch says about constrained output.
+    package var grammars = GrammarOptions()
     /// Timing keys in `meta_info`.
     package var enableMetrics = false
     package var isRadixCacheDisabled = false

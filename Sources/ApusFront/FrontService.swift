@@ -23,6 +23,7 @@ final class FrontService: Sendable {
     let monitor: RingMonitor
     let work = WorkPool()
     let bodies: BodyReader
+    let grammars = GrammarDesk()
     let connections = Connections()
     let sessions = SessionTable()
     /// Seconds of the Unix clock.

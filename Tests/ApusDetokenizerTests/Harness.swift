@@ -59,11 +59,12 @@ struct Harness {
 
 /// An opening with the given stops.
 func opening(
-    stops: [String] = [], promptTail: [Int32] = TinyTokenizer.bytes("Hi: "), skipSpecialTokens: Bool = true,
+    stops: [String] = [], regexes: [String] = [], promptTail: [Int32] = TinyTokenizer.bytes("Hi: "),
+    skipSpecialTokens: Bool = true,
     noStopTrim: Bool = false
 ) -> StreamOpening {
     StreamOpening(
-        promptTail: promptTail, stopStrings: stops, stopRegexes: [], skipSpecialTokens: skipSpecialTokens,
+        promptTail: promptTail, stopStrings: stops, stopRegexes: regexes, skipSpecialTokens: skipSpecialTokens,
         noStopTrim: noStopTrim, stream: true)
 }
 

@@ -79,12 +79,28 @@ import Testing
             (["text": "a", "lora_path": "x"], "lora_path is not supported by this version yet."),
             (["text": "a", "image_data": "x"], "image_data is not supported by this version yet."),
             (
-                ["text": "a", "sampling_params": ["stop_regex": "a+"]],
-                "stop_regex is not supported by this version yet."
+                ["text": "a", "sampling_params": ["stop_regex": ["b", "a("]]],
+                "invalid stop_regex 'a(': an unclosed group at character 2"
             ),
             (
-                ["text": "a", "sampling_params": ["json_schema": "{}"]],
-                "json_schema is not supported by this version yet."
+                ["text": "a", "sampling_params": ["json_schema": #"{"uniqueItems":true}"#]],
+                "Failed to compile json grammar: unsupported keyword 'uniqueItems' at #"
+            ),
+            (
+                ["text": "a", "sampling_params": ["regex": "(?=a)"]],
+                "Failed to compile regex grammar: pattern (?=a): look-ahead (?= at character 2"
+            ),
+            (
+                ["text": "a", "sampling_params": ["ebnf": "root ::= a"]],
+                "Failed to compile ebnf grammar: rule 'a' is not defined"
+            ),
+            (
+                ["text": "a", "sampling_params": ["structural_tag": "{}"]],
+                "Failed to compile structural_tag grammar: type: expected 'structural_tag'"
+            ),
+            (
+                ["text": "a", "sampling_params": ["ebnf": "x", "regex": "("]],
+                "Only one of json_schema, regex, ebnf, or structural_tag can be set."
             ),
         ]
         try await withFront { server in

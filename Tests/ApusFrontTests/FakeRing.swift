@@ -211,7 +211,9 @@ struct ByteCodec: PromptCodec {
 
     func bytes(of id: Int32) -> [UInt8] { UInt8(exactly: id).map { [$0] } ?? [] }
 
-    func tokenID(of text: String) -> Int32? { nil }
+    static let endOfThinking: Int32 = 299
+
+    func tokenID(of text: String) -> Int32? { text == "</think>" ? Self.endOfThinking : nil }
 
     /// ChatML without its ends, so that what is generated is predictable.
     var chatTemplate: ChatTemplate? {

@@ -7,7 +7,8 @@ import Testing
 @Suite struct SamplingTests {
     private func read(_ object: JSONObject, preferred: JSONObject? = nil) throws -> SamplingReader.Reading {
         try SamplingFields.check(object)
-        return try SamplingReader.read(object, preferred: preferred, vocabularySize: 300)
+        return try SamplingReader.read(
+            object, preferred: preferred, vocabularySize: 300, grammars: GrammarOptions())
     }
 
     @Test func defaults() throws {

@@ -24,12 +24,14 @@ struct GenerateOutline: Sendable {
 
     /// `limit`: samples of one request.
     init(
-        _ body: JSONObject, preferred: JSONObject?, vocabularySize: Int, isRadixCacheDisabled: Bool, limit: Int
+        _ body: JSONObject, preferred: JSONObject?, vocabularySize: Int, isRadixCacheDisabled: Bool,
+        grammars: GrammarOptions,
+        limit: Int
     ) throws(FrontError) {
         (prompts, isBatch) = try Self.prompts(body, isRadixCacheDisabled: isRadixCacheDisabled)
         guard prompts.count <= limit else { throw Self.tooLarge(prompts.count, limit) }
         readings = try Self.readings(
-            body, count: prompts.count, preferred: preferred, vocabularySize: vocabularySize)
+            body, count: prompts.count, preferred: preferred, vocabularySize: vocabularySize, grammars: grammars)
         let perPrompt = readings.first?.sampleCount ?? 1
         guard readings.allSatisfy({ $0.sampleCount == perPrompt }) else {
             throw .refused("The parallel_sample_num should be the same for all samples in sample params.")
@@ -97,7 +99,7 @@ struct GenerateOutline: Sendable {
     // MARK: Parameters
 
     private static func readings(
-        _ body: JSONObject, count: Int, preferred: JSONObject?, vocabularySize: Int
+        _ body: JSONObject, count: Int, preferred: JSONObject?, vocabularySize: Int, grammars: GrammarOptions
     ) throws(FrontError) -> [SamplingReader.Reading] {
         let given = body.given("sampling_params") ?? [:]
         if let list = given.arrayValue {
@@ -109,12 +111,13 @@ struct GenerateOutline: Sendable {
             for object in list {
                 readings.append(
                     try SamplingReader.read(
-                        object.objectValue ?? JSONObject(), preferred: preferred, vocabularySize: vocabularySize))
+                        object.objectValue ?? JSONObject(), preferred: preferred, vocabularySize: vocabularySize,
+                        grammars: grammars))
             }
             return readings
         }
         let reading = try SamplingReader.read(
-            given.objectValue ?? JSONObject(), preferred: preferred, vocabularySize: vocabularySize)
+            given.objectValue ?? JSONObject(), preferred: preferred, vocabularySize: vocabularySize, grammars: grammars)
         return Array(repeating: reading, count: count)
     }
 

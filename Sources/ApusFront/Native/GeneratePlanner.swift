@@ -8,6 +8,7 @@ struct GeneratePlanner: Sendable {
     let codec: any PromptCodec
     let ready: SchedulerReady
     let sessions: SessionTable
+    let grammars: GrammarDesk
 
     /// Bytes of all stop strings, of a cache namespace, ids of one `token_ids_logprob`: what is copied to each sample.
     private static let mostStopBytes = 64 << 10
@@ -19,10 +20,13 @@ struct GeneratePlanner: Sendable {
         try GenerateFields.refuseUnsupported(body)
         return try GenerateOutline(
             body, preferred: configuration.preferredSamplingParameters, vocabularySize: ready.vocabularySize,
-            isRadixCacheDisabled: configuration.isRadixCacheDisabled, limit: configuration.maximumBatch)
+            isRadixCacheDisabled: configuration.isRadixCacheDisabled, grammars: configuration.grammars,
+            limit: configuration.maximumBatch)
     }
 
-    func plan(_ body: JSONObject, _ outline: GenerateOutline) throws(FrontError) -> GeneratePlan {
+    func plan(
+        _ body: JSONObject, _ outline: GenerateOutline, grammarFollows: Int32? = nil
+    ) throws(FrontError) -> GeneratePlan {
         let logprobs = try LogprobFields(body, count: outline.prompts.count)
         let namespaces = try cacheNamespaces(body, count: outline.prompts.count)
         let places = try body.perPrompt("session_params", count: outline.prompts.count)
@@ -41,6 +45,10 @@ struct GeneratePlanner: Sendable {
             if let place { ids = try sessions.history(before: ids, at: place, startToken: startToken) }
             guard !ids.isEmpty else { throw .refused("The prompt is empty: it has no tokens.") }
             var sampling = reading.parameters
+            if let grammar = sampling.grammar {
+                try grammars.check(grammar)
+                sampling.grammarFollows = grammarFollows
+            }
             try fit(&ids, &sampling, hasExplicitLength: reading.hasExplicitLength)
             let stopBytes = sampling.stopStrings.reduce(0) { $0 + $1.utf8.count }
             guard stopBytes <= Self.mostStopBytes else {

@@ -25,22 +25,23 @@ struct GenerateRun: Sendable {
 
 extension FrontService {
     /// Understands, checks and tokenises a body, on a worker; `size` is that of the body in bytes.
+    /// What constrains the output does so behind the first `grammarFollows` only.
     func prepare(
-        _ body: JSONObject, size: Int, scope: RequestScope, receivedAt: Double
+        _ body: JSONObject, size: Int, scope: RequestScope, receivedAt: Double, grammarFollows: Int32? = nil
     ) async throws(FrontError) -> GenerateRun {
         let scheduler = try scheduler()
         guard !configuration.isEmbedding else {
             throw .refused("This model is an embedding model and does not generate text.")
         }
         let planner = GeneratePlanner(
-            configuration: configuration, codec: codec, ready: scheduler, sessions: sessions)
+            configuration: configuration, codec: codec, ready: scheduler, sessions: sessions, grammars: grammars)
         return try await work.run(size: size) { () throws(FrontError) in
             try scope.checkClient()
             let outline = try planner.outline(body)
             let mailbox = Mailbox(count: outline.rids.count)
             // Before tokenising, so that a request can be aborted from here on.
             let ringIDs = try scope.open(outline.rids, into: mailbox, areChosen: outline.areRidsChosen)
-            let plan = try planner.plan(body, outline)
+            let plan = try planner.plan(body, outline, grammarFollows: grammarFollows)
             for turn in plan.samples.compactMap(\.turn) {
                 scope.atEnd { turn.finish() }
                 for rid in self.sessions.enter(turn) { self.board.abort(rid: rid) }

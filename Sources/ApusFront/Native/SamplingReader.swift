@@ -1,5 +1,7 @@
 import ApusCore
 import ApusJSON
+import ApusRegex
+import ApusText
 
 /// `sampling_params` to `SamplingParameters`: defaults, ranges and their messages, in the contract's order.
 /// The types have been checked by `SamplingFields`.
@@ -17,18 +19,21 @@ struct SamplingReader {
 
     private let object: JSONObject
     private let vocabularySize: Int
+    private let grammars: GrammarOptions
 
     private static let mostStops = 32
     private static let longestRegex = 256
-    private static let grammars = ["json_schema", "regex", "ebnf", "structural_tag"]
+    private static let grammarKinds: [(name: String, kind: GrammarKind)] = [
+        ("json_schema", .json), ("regex", .regex), ("ebnf", .ebnf), ("structural_tag", .structuralTag),
+    ]
 
     /// `preferred` are the server's defaults under the request's members.
     static func read(
-        _ request: JSONObject, preferred: JSONObject?, vocabularySize: Int
+        _ request: JSONObject, preferred: JSONObject?, vocabularySize: Int, grammars: GrammarOptions
     ) throws(FrontError) -> Reading {
         var merged = preferred ?? JSONObject()
         for member in request { merged[member.key] = member.value }
-        var reading = try SamplingReader(object: merged, vocabularySize: vocabularySize).read()
+        var reading = try SamplingReader(object: merged, vocabularySize: vocabularySize, grammars: grammars).read()
         reading.hasExplicitLength = request.given("max_new_tokens") != nil
         return reading
     }
@@ -41,7 +46,7 @@ struct SamplingReader {
         try readPenalties(&reading.parameters)
         try readLength(&reading.parameters)
         try readBiasAndSeed(&reading.parameters)
-        try refuseGrammars()
+        try readGrammar(&reading.parameters)
         try refuseUnsupported()
 
         reading.sampleCount = integer("n") ?? 1
@@ -71,7 +76,14 @@ struct SamplingReader {
         for regex in regexes where regex.utf8.count > Self.longestRegex {
             throw .refused("stop_regex is \(regex.utf8.count) bytes, over the \(Self.longestRegex)-byte limit")
         }
-        guard regexes.isEmpty else { throw .notYet("stop_regex") }
+        for regex in regexes {
+            do throws(RegexError) {
+                _ = try StopPattern(regex)
+            } catch {
+                throw .refused("invalid stop_regex '\(regex)': \(error.reason)")
+            }
+        }
+        parameters.stopRegexes = regexes
         // An id outside the vocabulary is never generated: leaving it out changes nothing.
         let ids = object.given("stop_token_ids")?.arrayValue ?? []
         parameters.stopTokenIDs = ids.compactMap(\.intValue).filter { (0..<vocabularySize).contains($0) }.map(
@@ -159,12 +171,18 @@ struct SamplingReader {
         parameters.seed = number
     }
 
-    private func refuseGrammars() throws(FrontError) {
-        let given = Self.grammars.filter { !(object.given($0)?.stringValue ?? "").isEmpty }
+    private func readGrammar(_ parameters: inout SamplingParameters) throws(FrontError) {
+        let given = Self.grammarKinds.filter { !(object.given($0.name)?.stringValue ?? "").isEmpty }
         guard given.count <= 1 else {
             throw .refused("Only one of json_schema, regex, ebnf, or structural_tag can be set.")
         }
-        if let grammar = given.first { throw .notYet(grammar) }
+        guard let (name, kind) = given.first, let text = object[name]?.stringValue else { return }
+        guard grammars.isEnabled else {
+            throw .refused(
+                "Grammar-based generation (json_schema, regex, ebnf, structural_tag) is not supported when the server "
+                    + "is launched with --grammar-backend none")
+        }
+        parameters.grammar = GrammarSource(kind, text, whitespace: grammars.whitespace)
     }
 
     /// `custom_params` is for processors that no Swift server can run: it is carried nowhere and has no effect, by contract.

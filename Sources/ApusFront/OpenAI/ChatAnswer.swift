@@ -12,6 +12,7 @@ struct ChatAnswer: OpenAIAnswer {
     private struct Sample {
         var reasoning: ReasoningSplitter?
         var tools: ToolCallSplitter?
+        var forced: ForcedCallSplitter?
         var spoken = ""
         var thought = ""
         var calls: [(id: String, call: ToolCall)] = []
@@ -34,7 +35,7 @@ struct ChatAnswer: OpenAIAnswer {
     private struct Piece {
         var reasoning = ""
         var content = ""
-        var calls: [ToolCall] = []
+        var calls: [CallPiece] = []
     }
 
     private static let kind: JSONValue = "chat.completion.chunk"
@@ -46,7 +47,11 @@ struct ChatAnswer: OpenAIAnswer {
         usage = OpenAIUsage(count: count, perPrompt: count, reportsCache: request.reportsCache)
         var sample = Sample()
         sample.reasoning = request.reasoning
-        sample.tools = request.toolFormat.map { ToolCallSplitter($0, tools: request.tools.names) }
+        if let syntax = request.forcedCalls {
+            sample.forced = ForcedCallSplitter(syntax, tools: request.tools.names)
+        } else {
+            sample.tools = request.toolFormat.map { ToolCallSplitter($0, tools: request.tools.names) }
+        }
         samples = head.run.plan.samples.map { planned in
             sample.hidden = planned.hidden.map(HiddenStates.init)
             return sample
@@ -80,12 +85,7 @@ struct ChatAnswer: OpenAIAnswer {
                     index, delta: ["reasoning_content": nil, "content": .string(piece.content)],
                     logprobs: update.logprobs))
         }
-        for call in piece.calls {
-            let id = "call_" + RequestID.random().prefix(24)
-            let position = samples[index].calls.count
-            samples[index].calls.append((id, call))
-            chunks += callChunks(index, position: position, id: id, call)
-        }
+        for call in piece.calls { chunks.append(callChunk(index, call)) }
         return chunks
     }
 
@@ -97,8 +97,15 @@ struct ChatAnswer: OpenAIAnswer {
             samples[index].reasoning = reasoning
         }
         if var tools = samples[index].tools {
-            (piece.content, piece.calls) = tools.absorb(piece.content, isLast: isLast)
+            let found = tools.absorb(piece.content, isLast: isLast)
+            piece.content = found.content
+            piece.calls = found.calls.flatMap { call in
+                [.begin(toolIndex: call.toolIndex, name: call.name), .arguments(call.arguments)]
+            }
             samples[index].tools = tools
+        } else if var forced = samples[index].forced {
+            (piece.content, piece.calls) = forced.absorb(piece.content, isLast: isLast)
+            samples[index].forced = forced
         }
         return piece
     }
@@ -121,21 +128,28 @@ struct ChatAnswer: OpenAIAnswer {
         }
     }
 
-    private func callChunks(_ index: Int, position: Int, id: String, _ call: ToolCall) -> [JSONValue] {
-        let opening: JSONValue = [
-            "index": JSONValue(position), "id": .string(id), "type": "function",
-            "function": ["name": .string(call.name), "arguments": ""],
-        ]
-        let arguments: JSONValue = [
-            "index": JSONValue(position), "id": nil, "type": "function",
-            "function": ["name": nil, "arguments": .string(call.arguments)],
-        ]
-        return [opening, arguments].map { entry in
-            chunk(
-                index,
-                delta: ["role": nil, "content": nil, "reasoning_content": nil, "tool_calls": [entry]],
-                carriesUsage: true)
+    /// Notes what is new of a call, and says it.
+    private mutating func callChunk(_ index: Int, _ piece: CallPiece) -> JSONValue {
+        let entry: JSONValue
+        switch piece {
+        case .begin(let toolIndex, let name):
+            let id = "call_" + RequestID.random().prefix(24)
+            entry = [
+                "index": JSONValue(samples[index].calls.count), "id": .string(id), "type": "function",
+                "function": ["name": .string(name), "arguments": ""],
+            ]
+            samples[index].calls.append((id, ToolCall(toolIndex: toolIndex, name: name, arguments: "")))
+        case .arguments(let text):
+            let position = samples[index].calls.count - 1
+            samples[index].calls[position].call.arguments += text
+            entry = [
+                "index": JSONValue(position), "id": nil, "type": "function",
+                "function": ["name": nil, "arguments": .string(text)],
+            ]
         }
+        return chunk(
+            index, delta: ["role": nil, "content": nil, "reasoning_content": nil, "tool_calls": [entry]],
+            carriesUsage: true)
     }
 
     private func chunk(

@@ -159,15 +159,21 @@ struct OfferedTools: Sendable {
     /// As the template sees them.
     let definitions: [JSONValue]
     let names: [String]
+    /// The schema of each one's arguments.
+    let parameters: [JSONValue]
+    /// Calls must obey it.
+    let strict: [Bool]
 
     init(_ tools: JSONValue?) throws(FrontError) {
         guard let tools, !tools.isNull else {
-            (definitions, names) = ([], [])
+            (definitions, names, parameters, strict) = ([], [], [], [])
             return
         }
         guard let list = tools.arrayValue else { throw .schema("tools: expected an array") }
         var definitions: [JSONValue] = []
         var names: [String] = []
+        var parameters: [JSONValue] = []
+        var strict: [Bool] = []
         for (index, tool) in list.enumerated() {
             guard var object = tool.objectValue, var function = object["function"]?.objectValue,
                 let name = function["name"]?.stringValue
@@ -182,8 +188,13 @@ struct OfferedTools: Sendable {
             if object["defer_loading"] == nil { object["defer_loading"] = .null }
             definitions.append(.object(object))
             names.append(name)
+            parameters.append(
+                function.given("parameters") ?? ["type": "object", "properties": [:], "additionalProperties": false])
+            strict.append(function["strict"] == true)
         }
         self.definitions = definitions
         self.names = names
+        self.parameters = parameters
+        self.strict = strict
     }
 }

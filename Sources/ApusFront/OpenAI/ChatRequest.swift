@@ -1,3 +1,4 @@
+import ApusCore
 import ApusJSON
 
 /// `POST /v1/chat/completions`.
@@ -8,7 +9,10 @@ struct ChatRequest: OpenAIRequest {
     let options: StreamOptions
     let tools: OfferedTools
     let toolFormat: ToolCallFormat?
+    /// How the calls are written that the output consists of; nil: it need not, or no parser was asked for.
+    let forcedCalls: CallSyntax?
     let reasoning: ReasoningSplitter?
+    let grammarFollows: Int32?
     let showsLogprobs: Bool
     let showsPromptIDs: Bool
     let showsResponseIDs: Bool
@@ -23,12 +27,15 @@ struct ChatRequest: OpenAIRequest {
         let options: OpenAIOptions
         let toolFormat: ToolCallFormat?
         let reasoning: ReasoningParser?
+        /// Constrained JSON has no white space.
+        let isCompact: Bool
 
         init(_ service: FrontService) {
             codec = service.codec
             options = service.configuration.openAI
             toolFormat = service.configuration.toolCallParser.flatMap { ToolCallFormat(named: $0) }
             reasoning = service.configuration.reasoningParser.flatMap { ReasoningParser(named: $0) }
+            isCompact = service.configuration.grammars.whitespace == .none
         }
     }
 
@@ -64,14 +71,19 @@ struct ChatRequest: OpenAIRequest {
         }
 
         let offered = try OfferedTools(body["tools"])
-        let usesTools = try Self.usesTools(body, offered)
+        let choice = try ToolChoice(body.given("tool_choice"), offered)
+        let usesTools = choice != .none
         tools = offered
         toolFormat = usesTools ? setting.toolFormat : nil
+        let syntax = CallSyntax(setting.toolFormat, isCompact: setting.isCompact)
+        forcedCalls = choice.isForced && setting.toolFormat != nil ? syntax : nil
         let kwargs = body.given("chat_template_kwargs")
         let effort = try ChatPrompt.effort(body)
         let thinks = kwargs?["enable_thinking"] != false && kwargs?["thinking"] != false && effort != "none"
         let separates = body.given("separate_reasoning")?.boolValue ?? true
         reasoning = separates ? setting.reasoning?.splitter(thinks: thinks) : nil
+        grammarFollows =
+            setting.reasoning?.thinksFirst(thinks) ?? false ? setting.codec.tokenID(of: ReasoningSplitter.end) : nil
 
         var native: JSONObject = [:]
         if let ids = body.given("input_ids") {
@@ -84,8 +96,20 @@ struct ChatRequest: OpenAIRequest {
         }
         var parameters = SamplingConversion.parameters(body, defaults: setting.options.samplingDefaults)
         parameters["max_new_tokens"] = try Self.length(body, setting.options)
-        if let grammar = try SamplingConversion.grammar(of: body["response_format"]) {
-            parameters[grammar.name] = grammar.value
+        let grammar = try SamplingConversion.grammar(of: body["response_format"])
+        if let grammar { parameters[grammar.name] = grammar.value }
+        let isConstrained = grammar != nil || ["regex", "ebnf"].contains { body.given($0) != nil }
+        let constraint = ToolConstraint(
+            tools: offered, syntax: syntax, isParallel: body.given("parallel_tool_calls")?.boolValue ?? true)
+        if choice.isForced {
+            guard !isConstrained else {
+                throw .badRequest(
+                    "tool_choice 'required' or a named tool cannot be combined with response_format, regex, or ebnf: "
+                        + "the tool-call constraint and the output constraint cannot both be honored.")
+            }
+            parameters["structural_tag"] = .string("\(try constraint.forced(choice))")
+        } else if choice == .auto, toolFormat != nil, !isConstrained, let tag = try constraint.strict() {
+            parameters["structural_tag"] = .string("\(tag)")
         }
         if toolFormat != nil { parameters["skip_special_tokens"] = false }
         native["sampling_params"] = .object(parameters)
@@ -97,29 +121,6 @@ struct ChatRequest: OpenAIRequest {
         }
         body.passed(to: &native)
         self.native = native
-    }
-
-    /// Whether the template and the parser see the tools.
-    private static func usesTools(_ body: JSONObject, _ offered: OfferedTools) throws(FrontError) -> Bool {
-        let choice = body.given("tool_choice") ?? (offered.names.isEmpty ? "none" : "auto")
-        switch choice {
-        case "none": return false
-        case "auto": return !offered.names.isEmpty
-        case "required":
-            guard !offered.names.isEmpty else {
-                throw .badRequest("Tools cannot be empty if tool choice is set to required.")
-            }
-            throw .badRequest("tool_choice 'required' is not supported by this version yet; use 'auto'.")
-        default:
-            guard let name = choice["function"]?["name"]?.stringValue else {
-                throw .schema("tool_choice: expected 'none', 'auto', 'required' or an object that names a function")
-            }
-            guard !offered.names.isEmpty else {
-                throw .badRequest("Tools cannot be empty if tool choice is set to a specific tool.")
-            }
-            guard offered.names.contains(name) else { throw .badRequest("Tool '\(name)' not found in tools list.") }
-            throw .badRequest("A tool_choice that names a tool is not supported by this version yet; use 'auto'.")
-        }
     }
 
     private static func length(_ body: JSONObject, _ options: OpenAIOptions) throws(FrontError) -> JSONValue {

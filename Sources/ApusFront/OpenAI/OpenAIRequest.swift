@@ -6,9 +6,15 @@ protocol OpenAIRequest: Sendable {
     /// The body of `/generate` that asks for the same.
     var native: JSONObject { get }
     var isStream: Bool { get }
+    /// What constrains the output does so only behind the first of these tokens: the end of thinking.
+    var grammarFollows: Int32? { get }
 
     /// The growing answer. `created`: Unix seconds.
     func answer(to run: GenerateRun, created: Int) -> any OpenAIAnswer
+}
+
+extension OpenAIRequest {
+    var grammarFollows: Int32? { nil }
 }
 
 /// The answer to one request as it grows, for all its samples: chunks of a stream, or what all of them say together.

@@ -25,7 +25,8 @@ struct OpenAIRoute: Sendable {
                 try scope.checkClient()
                 return try read(JSONBody.parse(received.bytes))
             }
-            let run = try await service.prepare(asked.native, size: size, scope: scope, receivedAt: receivedAt)
+            let run = try await service.prepare(
+                asked.native, size: size, scope: scope, receivedAt: receivedAt, grammarFollows: asked.grammarFollows)
             service.configuration.requestLog?.received(run.body, rids: run.plan.samples.map(\.rid))
             return asked.isStream ? stream(asked, run) : try await buffered(asked, run)
         } catch {

@@ -1,3 +1,5 @@
+import ApusRegex
+
 /// A compiled pattern, matched as Oniguruma matches it: leftmost, first alternative that leads to a match.
 ///
 /// Backtracking keeps a stack of its own, so that no text can exhaust the thread's; a repeated class, which is most of
@@ -41,9 +43,13 @@ struct Regex: Sendable {
     }
 
     init(_ pattern: String) throws(TextError) {
-        var parser = RegexParser(pattern)
+        var parser = RegexParser(pattern, syntax: .oniguruma)
         var compiler = RegexCompiler()
-        compiler.append(try parser.parse())
+        do throws(RegexError) {
+            compiler.append(try parser.parse())
+        } catch {
+            throw .unsupported("\(error)")
+        }
         compiler.append(Instruction(operation: .accept))
         guard !compiler.isTooLarge else { throw TextError.unsupported("pattern \(pattern): too large") }
         instructions = compiler.instructions

@@ -1,3 +1,5 @@
+import ApusRegex
+
 /// Runs a `Regex` over one text. Keeps its stack between calls; make one for each text.
 struct RegexMatcher {
     private let regex: Regex
@@ -147,6 +149,8 @@ struct RegexMatcher {
         case .lineEnd: return offset == text.count || text[offset] == newline
         case .textStart: return offset == 0
         case .textEnd: return offset == text.count
+        case .textEndOrLastBreak:
+            return offset == text.count || (offset == text.count - 1 && text[offset] == newline)
         case .wordBorder: return isWordBorder(offset)
         case .noWordBorder: return !isWordBorder(offset)
         case nil: preconditionFailure("no assertion \(assertion)")

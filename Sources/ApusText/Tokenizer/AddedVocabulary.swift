@@ -1,4 +1,5 @@
 import ApusJSON
+import ApusRegex
 
 /// A token that is found in the text as it stands, before the model sees the rest.
 struct AddedToken: Sendable {

@@ -1,4 +1,5 @@
 import ApusJSON
+import ApusRegex
 
 /// BERT's cleaning: control characters away, white space to spaces, spaces around Chinese characters, accents
 /// stripped, lower case; each as the options say.

@@ -1,4 +1,5 @@
 import ApusJSON
+import ApusRegex
 
 /// A rewriting of the text before it is split. Stages have Hugging Face's names.
 protocol Normalizer: Sendable {

@@ -1,4 +1,5 @@
 import ApusJSON
+import ApusRegex
 
 /// A splitting of the text into the pieces that the model treats one by one. Stages have Hugging Face's names.
 protocol PreTokenizer: Sendable {

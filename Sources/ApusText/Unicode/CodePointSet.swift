@@ -1,45 +1,4 @@
-/// A set of code points as sorted, disjoint, non-adjacent ranges: the form in which sets are combined.
-struct CodePointRanges: Hashable, Sendable {
-    private(set) var ranges: [Range<UInt32>]
-
-    static let end: UInt32 = 0x110000
-    static let all = CodePointRanges([0..<end])
-
-    /// Any ranges, in any order.
-    init(_ unordered: [Range<UInt32>]) {
-        ranges = []
-        for range in unordered.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
-            if let last = ranges.last, range.lowerBound <= last.upperBound {
-                ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-            } else {
-                ranges.append(range)
-            }
-        }
-    }
-
-    init(_ scalars: [Unicode.Scalar]) {
-        self.init(scalars.map { $0.value..<$0.value + 1 })
-    }
-
-    func union(_ other: CodePointRanges) -> CodePointRanges {
-        CodePointRanges(ranges + other.ranges)
-    }
-
-    var complement: CodePointRanges {
-        var gaps: [Range<UInt32>] = []
-        var start: UInt32 = 0
-        for range in ranges {
-            gaps.append(start..<range.lowerBound)
-            start = range.upperBound
-        }
-        gaps.append(start..<Self.end)
-        return CodePointRanges(gaps)
-    }
-
-    func intersection(_ other: CodePointRanges) -> CodePointRanges {
-        complement.union(other.complement).complement
-    }
-}
+import ApusRegex
 
 /// A set of code points that answers in two loads: pages of 256 bits, equal pages stored once.
 struct CodePointSet: Sendable {

@@ -1,3 +1,5 @@
+import ApusRegex
+
 /// Unicode normalisation forms (UAX 15) over the tables of the reference library.
 enum NormalizationForm: Sendable {
     case nfc, nfd, nfkc, nfkd

@@ -1,5 +1,7 @@
 // Written by Tests/Fixtures/tokenizers/make_unicode_tables.py with tokenizers 0.23.3.
 
+import ApusRegex
+
 /// The character tables of Hugging Face `tokenizers`, found by asking it about every code point.
 /// `UnicodeTables` says how they are encoded and reads them.
 extension UnicodeData {

@@ -82,6 +82,8 @@ struct FrontRole: Sendable {
         // The reference reports this parser under its newer name.
         front.toolCallParser = given.toolCallParser == "qwen25" ? "qwen" : given.toolCallParser
         front.reasoningParser = given.reasoningParser
+        front.grammars.isEnabled = given.allowsGrammars
+        front.grammars.whitespace = given.jsonWhitespace
         front.openAI.reportsCache = given.reportsCache
         front.openAI.includesUsage = given.includesUsage
         front.openAI.templateVariables = given.chatTemplateVariables ?? JSONObject()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Sources/ApusText/Unicode/UnicodeData*.swift: the character tables of Hugging Face `tokenizers` itself.
+"""Writes UnicodeData.swift in Sources/ApusRegex and UnicodeData+Normalization.swift in Sources/ApusText: the character tables of Hugging Face `tokenizers` itself.
 
 The library mixes several Unicode versions (Oniguruma for patterns, crates of other years for normalisation and
 punctuation), so the tables are found by asking it about every code point. Needs tokenizers==0.23.3; run it from here.
@@ -153,24 +153,26 @@ def main():
         ("compositions", "Distances of the code points that NFC composes.", compositions()),
     ]
     characters = [name for name, _, _ in tables].index("canonicalDecompositions")
-    write("UnicodeData", "enum UnicodeData {", tables[:characters])
-    write("UnicodeData+Normalization", "extension UnicodeData {", tables[characters:])
+    write("ApusRegex/UnicodeData", ["package enum UnicodeData {"], tables[:characters])
+    write("ApusText/Unicode/UnicodeData+Normalization", ["extension UnicodeData {"], tables[characters:], ["import ApusRegex", ""])
 
 
-def write(file, declaration, tables):
+def write(file, declaration, tables, imports=()):
     lines = [
         "// Written by Tests/Fixtures/tokenizers/make_unicode_tables.py with tokenizers " + tokenizers.__version__ + ".",
         "",
+        *imports,
         "/// The character tables of Hugging Face `tokenizers`, found by asking it about every code point.",
         "/// `UnicodeTables` says how they are encoded and reads them.",
-        declaration,
+        *declaration,
     ]
+    access = "package " if declaration[0].startswith("package") else ""
     for name, text, data in tables:
         rows = [data[start:start + 110] for start in range(0, len(data), 110)]
-        lines += [f"    /// {text}", f"    static let {name}: StaticString = \"\"\""]
+        lines += [f"    /// {text}", f"    {access}static let {name}: StaticString = \"\"\""]
         lines += ["        " + row for row in rows] + ['        """', ""]
     lines[-1] = "}"
-    target = Path(__file__).resolve().parents[3] / f"Sources/ApusText/Unicode/{file}.swift"
+    target = Path(__file__).resolve().parents[3] / f"Sources/{file}.swift"
     target.write_text("\n".join(lines) + "\n")
 
 

@@ -16,6 +16,9 @@ struct ReasoningParser: Sendable {
         self.beginsThinking = beginsThinking
     }
 
+    /// The output begins with thinking, unless the request has switched it off.
+    func thinksFirst(_ thinks: Bool) -> Bool { beginsThinking && thinks }
+
     /// `thinks`: the request has not switched thinking off.
     func splitter(thinks: Bool) -> ReasoningSplitter { ReasoningSplitter(isThinking: beginsThinking && thinks) }
 }

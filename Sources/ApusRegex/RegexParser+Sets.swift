@@ -1,7 +1,7 @@
 /// Sets of characters: escapes, properties, bracket expressions.
 extension RegexParser {
     /// What follows a backslash, in a class or outside.
-    mutating func parseEscapedSet() throws(TextError) -> CodePointRanges {
+    mutating func parseEscapedSet() throws(RegexError) -> CodePointRanges {
         guard index < scalars.count else { throw refused("a final backslash") }
         let scalar = scalars[index]
         index += 1
@@ -25,7 +25,7 @@ extension RegexParser {
         }
     }
 
-    private mutating func parseHexadecimal(digits: Int) throws(TextError) -> Unicode.Scalar {
+    private mutating func parseHexadecimal(digits: Int) throws(RegexError) -> Unicode.Scalar {
         let text: String
         if take("{") {
             let end = scalars[index...].firstIndex(of: "}") ?? scalars.count
@@ -42,7 +42,7 @@ extension RegexParser {
     }
 
     /// `\p{Lu}`, `\p{^Lu}`, `\p{L}`, `\p{Space}`; braces are required.
-    private mutating func parseProperty(isNegated: Bool) throws(TextError) -> CodePointRanges {
+    mutating func parseProperty(isNegated: Bool) throws(RegexError) -> CodePointRanges {
         var name = ""
         var isNegated = isNegated
         if take("{") {
@@ -61,7 +61,7 @@ extension RegexParser {
     }
 
     /// The rest of a bracket expression, `&&` included.
-    mutating func parseClass() throws(TextError) -> CodePointRanges {
+    mutating func parseClass() throws(RegexError) -> CodePointRanges {
         let isNegated = take("^")
         depth += 1
         defer { depth -= 1 }
@@ -84,44 +84,38 @@ extension RegexParser {
         return isNegated ? set.complement : set
     }
 
-    private mutating func parseClassItem() throws(TextError) -> CodePointRanges {
+    private mutating func parseClassItem() throws(RegexError) -> CodePointRanges {
         if take("[") {
             guard index < scalars.count, scalars[index] != ":" else { throw refused("a POSIX bracket") }
             return try parseClass()
         }
         let low = try parseClassScalar()
         guard let first = low.single, index + 1 < scalars.count, scalars[index] == "-", scalars[index + 1] != "]" else {
-            return try low.single.map { (scalar) throws(TextError) in try folded(scalar) } ?? low
+            return try low.single.map { (scalar) throws(RegexError) in try folded(scalar) } ?? low
         }
         index += 1
-        guard let last = try parseClassScalar().single, last >= first, !ignoresCase else {
+        guard let last = try parseClassScalar().single, last >= first, !options.ignoresCase else {
             throw refused("a bad range")
         }
         return CodePointRanges([first.value..<last.value + 1])
     }
 
-    private mutating func parseClassScalar() throws(TextError) -> CodePointRanges {
+    private mutating func parseClassScalar() throws(RegexError) -> CodePointRanges {
         let scalar = scalars[index]
         index += 1
         return scalar == "\\" ? try parseEscapedSet() : CodePointRanges([scalar])
     }
 
     /// The scalar and, where case is ignored, those with the same simple case folding.
-    func folded(_ scalar: Unicode.Scalar) throws(TextError) -> CodePointRanges {
-        guard ignoresCase else { return CodePointRanges([scalar]) }
+    func folded(_ scalar: Unicode.Scalar) throws(RegexError) -> CodePointRanges {
+        guard options.ignoresCase else { return CodePointRanges([scalar]) }
         guard scalar.isASCII else { throw refused("'\(scalar)' where case is ignored") }
         let text = String(scalar)
         var variants = Array((text.lowercased() + text.uppercased()).unicodeScalars)
         if scalar == "s" || scalar == "S" { variants.append("\u{17F}") }  // long s
         if scalar == "k" || scalar == "K" { variants.append("\u{212A}") }  // Kelvin sign
+        // Python lowers the capital with a dot to i, and takes the small one without for equal.
+        if !isRuby, scalar == "i" || scalar == "I" { variants += ["\u{130}", "\u{131}"] }
         return CodePointRanges(variants)
-    }
-}
-
-extension CodePointRanges {
-    /// The only member.
-    fileprivate var single: Unicode.Scalar? {
-        guard ranges.count == 1, ranges[0].count == 1 else { return nil }
-        return Unicode.Scalar(ranges[0].lowerBound)
     }
 }

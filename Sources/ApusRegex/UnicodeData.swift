@@ -2,9 +2,9 @@
 
 /// The character tables of Hugging Face `tokenizers`, found by asking it about every code point.
 /// `UnicodeTables` says how they are encoded and reads them.
-enum UnicodeData {
+package enum UnicodeData {
     /// (index into `GeneralCategories.names`, length of the run) of Oniguruma's `\p{..}`.
-    static let categories: StaticString = """
+    package static let categories: StaticString = """
         =C$:$5&7$5&1$2$5$6$5$0$5%,-5%6&5%$=1$5$2$8$/$8$%=1$6$2$6$=D$:$5$7'9$5$8$9$($3$6$>$9$8$9$6$.%8$%$5%8$.$($4$.&5$
         $:6$$*%;6$%+$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$
         %$$$%$$$%$$$%%$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%%$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$$$%$
@@ -86,7 +86,7 @@ enum UnicodeData {
         """
 
     /// Set: Oniguruma's `\w`.
-    static let patternWords: StaticString = """
+    package static let patternWords: StaticString = """
         S$-*='$$=R$$*%$$&%$&$:$B$M1'/1(*$$$4X&$%%'$$)$$&$$$7$V%$N'$P($I$%$)L$+P$$$$%$%$$+>''@.(M%'I&$+%-$6%$3_$%H&1Y$'
         $%$%Q$5?'.(;$)+N%$D'%-$6$+%%%9$*$$&'%,%%%'+$'%$(%/-$$$%&$)'%%9$*$%$%$%%$$('%%&&$*'$$*3.&$,$&$9$*$%$(%-$&$&%$2'
         %-,*$&$+%%%9$*$%$(%,%%%&*&'%$(%-$$3%$)&&$'&%$$$%&%&&&/'(&&$'%$)$1-30$&$:$3%,$&$'*%$&%$%'%-3'$+$&$:$-$(%,$&$'*%
@@ -108,7 +108,7 @@ enum UnicodeData {
         """
 
     /// Set: `\w` of the regex crate, as `Whitespace` and single words use it.
-    static let words: StaticString = """
+    package static let words: StaticString = """
         S$-*='$$=R$$-$'$(:$B$M1'/1(*$$$4X&$%%'$$)$$&$$$7$V%$N'$P($I$%$)L$+P$$$$%$%$$+>''@.(M%'I&$+%-$6%$3_$%H&1Y$'$%$%
         Q$5?'.(;$)+N%$D'%-$6$+%%%9$*$$&'%,%%%'+$'%$(%/-$$$%&$)'%%9$*$%$%$%%$$('%%&&$*'$$*3.&$,$&$9$*$%$(%-$&$&%$2'%-,*
         $&$+%%%9$*$%$(%,%%%&*&'%$(%-$$3%$)&&$'&%$$$%&%&&&/'(&&$'%$)$1-30$&$:$3%,$&$'*%$&%$%'%-3'$+$&$:$-$(%,$&$'*%)%$'
@@ -130,7 +130,7 @@ enum UnicodeData {
         """
 
     /// Set: what `Digits` isolates.
-    static let numbers: StaticString = """
+    package static let numbers: StaticString = """
         S$-[&%($%&DP$-I'-I)-`/-Y&-')O&-Y&-Y&-%)Q&0V&-+*J&-K&**6P&-C&-Y&-I%7O+-I%-R97T>&R*-)-9-O,-C'.H(-)-Y(-Y%-I'-)-YC
         $$&))-I)V$%(Y9`$Q%9Y6ALN$$L;$<,1&Z-'M'-A+$2C$-J$2C_?-`(-C-)^'-I$-I)-9-Y%-Y/-Y[7-P2P$/]$4%X->G$'@$+$I'(M)-Q@+<*
         J$,N%(9)C(%%3%Q$C%,W$%A&N%(K&+;+L$*M-)S$-)-Y+Bb'-M$'S&*I'AC'-`$-S'-*7_*-Y--Y&-Y.-I&-)7O%/G06a%-Y7-Y%@F*-I%-Y$-
@@ -138,7 +138,7 @@ enum UnicodeData {
         """
 
     /// Set: what `Punctuation` and `BertPreTokenizer` isolate.
-    static let punctuation: StaticString = """
+    package static let punctuation: StaticString = """
         D$2-*=)='E$$($&$-%&$&$b8$+$U1)L$%V$$$$%$%$O$%7%$%0$%%M%'I&$N$1L*&Y$2B$H+%-$c.$F;$^%$-%K(2$$H$'J%$M%('%R&)N($G6
         ,Z'$O6%O$%Q%&J%%a'&$&H$.],%[)%C'*$)O(*_''_$(b$%C%+.$`<;+7$0$/A%1%]6'@%aD$1R%%B-V/9c$'C$%_:'$%S&$R'R$$6b0&'-%/3
         $/$E&$^%$EC@%P+&F&$-$V&)`.'Y%%K$&$$T$%R$$D&03%`&'b&%3%]*$UM7%S)-9F$$1$$'$$%X'&$)$'-%&%=&$$>$$$$*^/&`7$S$$b/$J:
@@ -146,12 +146,12 @@ enum UnicodeData {
         """
 
     /// Set: what `BertNormalizer` removes when it cleans text.
-    static let controls: StaticString = """
+    package static let controls: StaticString = """
         #,%%$5c%D$0$UM$)9$C)$T$$bJ'$`c$(=(T$($-S`R$CK)cR$$]*&$$cH'$EcM$'RI(+IWN;$AC&C`c$bcc$%bcc$
         """
 
     /// Set: what `BertNormalizer` removes when it strips accents.
-    static let nonspacingMarks: StaticString = """
+    package static let nonspacingMarks: StaticString = """
         C;S&V+(L+P$$$$%$%$$K%.S$83$H&*%)%%$'F$$A>_%.^$,E$'$,$&$(N$&J'C$Z$$$$'+'$&*-%@$^$$''+$7%@%]$$'%'%%&&$A%&$.%]$$'
         ($%'$7%@$^$$%$$'+$+$.%A$a$$/$U$$a$&(&$'*%.%@$^$$%$)$(%7%@$c$'+$7%I&$*&$$^%$%*/+E&$%)$%.)M%%>$$$$$Z$1$($%(.$G$,
         $I&'$)$%%%<%'&3'0$%%)$2$c8&U@&@&@%A%C%%$*+$%.,$P$&_'$Y&&'%,$)&_)%%$^$$$*$$$$%+)-%$S$1E%'S$$$($$($K$,/%C$'%%$&[
@@ -161,7 +161,7 @@ enum UnicodeData {
         """
 
     /// Set: what `StripAccents` removes.
-    static let combiningMarks: StaticString = """
+    package static let combiningMarks: StaticString = """
         C;S&V+*J+P$$$$%$%$$K%.S$83$H&*%)%%$'F$$A>_%.^$,E$'$,$&$(N$&[&1$D$Y$&$5$*-%@&[$$$*%%%&,$-%@&[$$$('%%&&$A%&$.&[$
         $$+$&$&7%@&[$$$*%%%&+%-%A$_$(&&$',$K$'^$*$&$'*%.%@&[$$$*$&$'*%.%@&^$*$&$',$-%A%I%$')$$$+5%a$$%*/+E&$%)$%.)M%%>
         $$$$$'%T$7$%(.$G$,$G&7:''&$&%*&'0/$$-'c8&U@&@&@%A%C%C$,$P$&Z&%E$$Y&/'/_)(]$-$@%$S$2D%(R$4I$,/&A0[$1S$7['&$8'$'
@@ -171,7 +171,7 @@ enum UnicodeData {
         """
 
     /// Mappings of `Lowercase`.
-    static let lowercase: StaticString = """
+    package static let lowercase: StaticString = """
         D%$D&$$E&$$F&$$G&$$H&$$I&$$J&$$K&$$L&$$M&$$N&$$O&$$P&$$Q&$$R&$$S&$$T&$$U&$$V&$$W&$$X&$$Y&$$Z&$$[&$$]&$$^&I&$C*
         $$D*$$E*$$F*$$G*$$H*$$I*$$J*$$K*$$L*$$M*$$N*$$O*$$P*$$Q*$$R*$$S*$$T*$$U*$$V*$$W*$$X*$$Y*%$[*$$]*$$^*$$_*$$`*$$
         a*$$b*E$$D+%$F+%$H+%$J+%$L+%$N+%$P+%$R+%$T+%$V+%$X+%$Z+%$]+%$_+%$a+%$c+%$D,%$F,%$H,%$J,%$L,%$N,%$P,%$R,%%L&J;%

@@ -9,25 +9,18 @@ enum GeneralCategories {
 
 /// `UnicodeData`, read: each number is written in groups of five bits, lowest first, a character from '#' on for each
 /// group (the backslash left out), whose sixth bit says that more follow. Each table is read when first used.
-enum UnicodeTables {
+package enum UnicodeTables {
     /// White_Space, the same in every library concerned.
-    static let whitespaceRanges = CodePointRanges([
+    package static let whitespaceRanges = CodePointRanges([
         0x09..<0x0E, 0x20..<0x21, 0x85..<0x86, 0xA0..<0xA1, 0x1680..<0x1681, 0x2000..<0x200B, 0x2028..<0x202A,
         0x202F..<0x2030, 0x205F..<0x2060, 0x3000..<0x3001,
     ])
 
-    static let whitespace = CodePointSet(whitespaceRanges)
-    static let patternWords = readSet(UnicodeData.patternWords)
-    static let words = CodePointSet(readSet(UnicodeData.words))
-    static let numbers = CodePointSet(readSet(UnicodeData.numbers))
-    static let punctuation = CodePointSet(readSet(UnicodeData.punctuation))
-    static let controls = CodePointSet(readSet(UnicodeData.controls))
-    static let nonspacingMarks = CodePointSet(readSet(UnicodeData.nonspacingMarks))
-    static let combiningMarks = CodePointSet(readSet(UnicodeData.combiningMarks))
-    static let lowercase = readMappings(UnicodeData.lowercase)
+    /// Oniguruma's `\w`.
+    package static let patternWords = readSet(UnicodeData.patternWords)
 
     /// The code points of which `name` is the category (`Lu`), or the beginning of it (`L`); nil for another name.
-    static func category(_ name: String) -> CodePointRanges? {
+    package static func category(_ name: String) -> CodePointRanges? {
         let chosen = GeneralCategories.names.filter { $0.hasPrefix(name) }
         guard !name.isEmpty, !chosen.isEmpty else { return nil }
         return CodePointRanges(chosen.flatMap { categories[$0] ?? [] })
@@ -44,7 +37,7 @@ enum UnicodeTables {
         return result
     }()
 
-    static func readSet(_ data: StaticString) -> CodePointRanges {
+    package static func readSet(_ data: StaticString) -> CodePointRanges {
         var ranges: [Range<UInt32>] = []
         var reader = NumberReader(data)
         var start: UInt32 = 0
@@ -55,7 +48,7 @@ enum UnicodeTables {
         return CodePointRanges(ranges)
     }
 
-    static func readMappings(_ data: StaticString) -> [UInt32: [Unicode.Scalar]] {
+    package static func readMappings(_ data: StaticString) -> [UInt32: [Unicode.Scalar]] {
         var result: [UInt32: [Unicode.Scalar]] = [:]
         var reader = NumberReader(data)
         var code: UInt32 = 0
@@ -66,13 +59,13 @@ enum UnicodeTables {
         return result
     }
 
-    struct NumberReader {
+    package struct NumberReader {
         private let data: StaticString
         private var offset = 0
 
-        init(_ data: StaticString) { self.data = data }
+        package init(_ data: StaticString) { self.data = data }
 
-        mutating func next() -> UInt32? {
+        package mutating func next() -> UInt32? {
             var number: UInt32 = 0
             var shift: UInt32 = 0
             while offset < data.utf8CodeUnitCount {

@@ -48,7 +48,7 @@ extension FlagTable {
             "Accepted for compatibility."),
         Flag(
             "grammar-backend", .choice(["xgrammar", "outlines", "llguidance", "none"]), default: .text("xgrammar"),
-            section: .execution, "Constrained output: none refuses it; any other name stands for the one engine."),
+            section: .execution, "Engine of constrained output: Apus' own under any name, or none."),
         Flag(
             "constrained-json-whitespace-pattern", .text, section: .execution,
             "White space in constrained JSON, as a regular expression."),
@@ -57,7 +57,7 @@ extension FlagTable {
             "No free white space in constrained JSON."),
         Flag(
             "constrained-json-max-whitespace-cnt", .integer(0...1_000), section: .execution,
-            "Most white space in a row in constrained JSON; 32 unless given."),
+            "Most white space in a row in constrained JSON (32)."),
         Flag(
             "enable-deterministic-inference", .boolean, default: .boolean(false),
             .noEffect("results never depend on the batch"), section: .execution, "Accepted for compatibility."),

@@ -29,7 +29,6 @@ extension ServeConfiguration {
     package var chatTemplateVariables: JSONObject? { object("default-chat-template-kwargs") }
     package var toolCallParser: String? { text("tool-call-parser") }
     package var reasoningParser: String? { text("reasoning-parser") }
-    package var allowsGrammars: Bool { requiredText("grammar-backend") != "none" }
     package var jsonWhitespace: JSONWhitespace {
         if boolean("constrained-json-disable-any-whitespace") { return .none }
         if let pattern = text("constrained-json-whitespace-pattern") { return .pattern(pattern) }
@@ -62,6 +61,7 @@ extension ServeConfiguration {
     package var randomSeed: Int? { integer("random-seed") }
     package var returnsHiddenStates: Bool { boolean("enable-return-hidden-states") }
     package var hiddenStatesMode: String? { text("return-hidden-states-mode") }
+    package var grammarBackend: String { requiredText("grammar-backend") }
 
     // Observability.
     package var logLevel: String { requiredText("log-level") }

@@ -202,8 +202,8 @@ import Testing
                 "Request-supplied chat_template is not allowed."
             ),
             (
-                "/v1/chat/completions", ["messages": [["role": "user", "content": "x"]], "regex": "a+"],
-                "regex is not supported by this version yet."
+                "/v1/chat/completions", ["messages": [["role": "user", "content": "x"]], "regex": "a("],
+                "Failed to compile regex grammar: pattern a(: an unclosed group"
             ),
         ] as [(String, JSONValue, String)])
     func refusalsAreFlatAndRealStatuses(_ path: String, _ body: JSONValue, _ message: String) async throws {

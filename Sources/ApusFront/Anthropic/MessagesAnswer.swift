@@ -8,6 +8,7 @@ struct MessagesRequest: OpenAIRequest {
 
     var native: JSONObject { chat.native }
     var isStream: Bool { chat.isStream }
+    var grammarFollows: Int32? { chat.grammarFollows }
 
     init(_ body: JSONObject, _ setting: ChatRequest.Setting) throws(FrontError) {
         chat = try ChatRequest(MessagesBody.chat(body), setting)

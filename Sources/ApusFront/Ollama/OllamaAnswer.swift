@@ -13,6 +13,7 @@ struct OllamaRequest: OpenAIRequest {
     let native: JSONObject
     let isStream: Bool
     private let asked: any OpenAIRequest
+    var grammarFollows: Int32? { asked.grammarFollows }
     private let model: String
     private let isChat: Bool
 

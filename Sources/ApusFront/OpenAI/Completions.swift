@@ -6,6 +6,7 @@ import ApusWire
 struct CompletionRequest: OpenAIRequest {
     let native: JSONObject
     let isStream: Bool
+    var grammarFollows: Int32? { nil }
     private let model: String
     private let options: StreamOptions
     private let echo: Echo

@@ -13,10 +13,6 @@ protocol OpenAIRequest: Sendable {
     func answer(to run: GenerateRun, created: Int) -> any OpenAIAnswer
 }
 
-extension OpenAIRequest {
-    var grammarFollows: Int32? { nil }
-}
-
 /// The answer to one request as it grows, for all its samples: chunks of a stream, or what all of them say together.
 protocol OpenAIAnswer {
     /// Chunks before the first token.

@@ -59,9 +59,9 @@ extension ServeConfiguration {
     // Execution.
     package var threads: Int? { integer("threads") }
     package var randomSeed: Int? { integer("random-seed") }
+    package var allowsGrammars: Bool { requiredText("grammar-backend") != "none" }
     package var returnsHiddenStates: Bool { boolean("enable-return-hidden-states") }
     package var hiddenStatesMode: String? { text("return-hidden-states-mode") }
-    package var grammarBackend: String { requiredText("grammar-backend") }
 
     // Observability.
     package var logLevel: String { requiredText("log-level") }

@@ -82,7 +82,7 @@ struct FrontRole: Sendable {
         // The reference reports this parser under its newer name.
         front.toolCallParser = given.toolCallParser == "qwen25" ? "qwen" : given.toolCallParser
         front.reasoningParser = given.reasoningParser
-        front.grammars.isEnabled = given.grammarBackend != "none"
+        front.grammars.isEnabled = given.allowsGrammars
         front.grammars.whitespace = given.jsonWhitespace
         front.openAI.reportsCache = given.reportsCache
         front.openAI.includesUsage = given.includesUsage

@@ -16,11 +16,13 @@ import math
 import sys
 import time
 import traceback
+import typing
 import urllib.request
 
 import anthropic
 import ollama
 import openai
+import pydantic
 
 CHAT, EMBEDDING = sys.argv[1:3]
 client = openai.OpenAI(base_url=f"{CHAT}/v1", api_key="none", max_retries=0, timeout=60)
@@ -109,6 +111,45 @@ def openai_logprobs():
         assert math.isclose(token.top_logprobs[0].logprob, token.logprob)
         assert sum(math.exp(other.logprob) for other in token.top_logprobs) <= 1 + 1e-4
         assert token.bytes is not None
+
+
+def openai_tools():
+    city = {"type": "object", "properties": {"city": {"enum": ["Oslo", "Rome"]}}, "required": ["city"],
+            "additionalProperties": False}
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": city}}]
+    for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+        answer = chat(tools=tools, tool_choice=choice, parallel_tool_calls=False, max_tokens=96)
+        assert answer.choices[0].finish_reason == "tool_calls", answer
+        call = answer.choices[0].message.tool_calls[0]
+        assert call.function.name == "weather" and call.id.startswith("call_")
+        assert json.loads(call.function.arguments)["city"] in ("Oslo", "Rome")
+        name, arguments = "", ""
+        for chunk in chat(tools=tools, tool_choice=choice, parallel_tool_calls=False, max_tokens=96, stream=True):
+            for part in chunk.choices[0].delta.tool_calls or []:
+                name += part.function.name or ""
+                arguments += part.function.arguments or ""
+        assert name == "weather" and json.loads(arguments) == json.loads(call.function.arguments)
+    # The result of a call goes back.
+    turns = QUESTION + [
+        {"role": "assistant", "tool_calls": [call.model_dump(exclude={"index"})]},
+        {"role": "tool", "tool_call_id": call.id, "content": "4 degrees"},
+    ]
+    answer = client.chat.completions.create(messages=turns, tools=tools, max_tokens=4, **GREEDY)
+    assert answer.usage.completion_tokens > 0
+
+
+class Weather(pydantic.BaseModel):
+    city: typing.Literal["Oslo", "Rome"]
+    rains: bool
+    wind: typing.Literal[0, 1, 2]
+
+
+def openai_schema():
+    answer = client.chat.completions.parse(messages=QUESTION, response_format=Weather, max_tokens=96, **GREEDY)
+    assert isinstance(answer.choices[0].message.parsed, Weather), answer
+    with client.chat.completions.stream(messages=QUESTION, response_format=Weather, max_tokens=96, **GREEDY) as stream:
+        stream.until_done()
+        assert stream.get_final_completion().choices[0].message.parsed == answer.choices[0].message.parsed
 
 
 def openai_embeddings():
@@ -205,7 +246,7 @@ def ollama_chat():
 
 
 CASES = [
-    openai_models, openai_chat, openai_stream, openai_responses, openai_completions, openai_logprobs,
+    openai_models, openai_chat, openai_stream, openai_responses, openai_completions, openai_logprobs, openai_tools, openai_schema,
     openai_embeddings, openai_errors, openai_cancellation, anthropic_messages, ollama_chat,
 ]
 

@@ -1,13 +1,17 @@
 extension FlagTable {
     private static let levels = FlagKind.choice(["critical", "error", "warning", "info", "debug", "trace"])
-    private static let metricsAreMissing = Flag.Support.noEffect("this version serves no /metrics")
-    private static let tracesAreMissing = Flag.Support.refused("this version exports no traces or events")
+    private static let eventsAreMissing = Flag.Support.refused("this version exports no events")
+    private static let customLabels = Flag.Support.refused(
+        "labels that clients choose make series without bound; use --extra-metric-labels")
 
     static let observabilityFlags: [Flag] = [
         Flag("log-level", levels, default: .text("info"), section: .observability, "Least level that is logged."),
         Flag(
             "log-level-http", levels, section: .observability,
             "Level of the access log: lines appear at info. Default: the log level."),
+        Flag(
+            "log-format", .choice(["text", "json"]), default: .text("text"), section: .observability,
+            "Lines of the log: text, or a JSON object each."),
         Flag("log-requests", .boolean, default: .boolean(false), section: .observability, "Log each request."),
         Flag(
             "log-requests-level", .integer(0...3), default: .integer(2), section: .observability,
@@ -16,10 +20,13 @@ extension FlagTable {
             "log-requests-format", .choice(["text", "json"]), default: .text("text"), section: .observability,
             "Format of request lines."),
         Flag(
-            "log-requests-target", .list, .refused("request lines go to the log on stderr"), section: .observability,
-            "Where request lines go."),
+            "log-requests-target", .list, section: .observability,
+            "Where request lines go: stdout, stderr, folders (a file an hour). Default: stderr."),
         Flag(
-            "enable-metrics", .boolean, default: .boolean(false), metricsAreMissing, section: .observability,
+            "slow-request-threshold", .number(0...Double.greatestFiniteMagnitude), section: .observability,
+            unit: "seconds", "A request that takes longer gets a line with its times. Default: none does."),
+        Flag(
+            "enable-metrics", .boolean, default: .boolean(false), section: .observability,
             "Prometheus metrics at /metrics."),
         Flag(
             "decode-log-interval", .integer(1...Int.max), default: .integer(40), section: .observability, unit: "steps",
@@ -30,32 +37,47 @@ extension FlagTable {
         Flag(
             "soft-watchdog-timeout", .number(1...Double.greatestFiniteMagnitude), section: .observability,
             unit: "seconds", "A scheduler that stands still for longer is logged. Default: never."),
-        Flag("bucket-time-to-first-token", .list, metricsAreMissing, section: .observability, "Histogram edges."),
-        Flag("bucket-inter-token-latency", .list, metricsAreMissing, section: .observability, "Histogram edges."),
-        Flag("prompt-tokens-buckets", .list, metricsAreMissing, section: .observability, "Histogram edges."),
-        Flag("generation-tokens-buckets", .list, metricsAreMissing, section: .observability, "Histogram edges."),
-        Flag("extra-metric-labels", .jsonObject, metricsAreMissing, section: .observability, "Labels of all metrics."),
         Flag(
-            "tokenizer-metrics-custom-labels-header", .text, default: .text("x-custom-labels"), metricsAreMissing,
+            "bucket-time-to-first-token", .list, section: .observability, unit: "seconds",
+            "Edges of that histogram, rising."),
+        Flag(
+            "bucket-inter-token-latency", .list, section: .observability, unit: "seconds",
+            "Edges of that histogram, rising."),
+        Flag(
+            "bucket-e2e-request-latency", .list, section: .observability, unit: "seconds",
+            "Edges of that histogram, rising."),
+        Flag(
+            "prompt-tokens-buckets", .list, section: .observability,
+            "Edges of the histogram of prompts: default, custom and numbers, or tse, middle, base and count."),
+        Flag(
+            "generation-tokens-buckets", .list, section: .observability,
+            "Edges of the histogram of outputs, as for prompts."),
+        Flag("extra-metric-labels", .jsonObject, section: .observability, "Labels of all metrics."),
+        Flag(
+            "tokenizer-metrics-custom-labels-header", .text, default: .text("x-custom-labels"), customLabels,
             section: .observability, "Header with labels."),
         Flag(
-            "tokenizer-metrics-allowed-custom-labels", .list, metricsAreMissing, section: .observability,
+            "tokenizer-metrics-allowed-custom-labels", .list, customLabels, section: .observability,
             "Labels that the header may set."),
         Flag(
-            "enable-request-time-stats-logging", .boolean, default: .boolean(false), tracesAreMissing,
-            section: .observability, "Log the times of each request."),
+            "enable-request-time-stats-logging", .boolean, default: .boolean(false), section: .observability,
+            "Log the times of each request."),
         Flag(
-            "export-metrics-to-file", .boolean, default: .boolean(false), tracesAreMissing, section: .observability,
+            "export-metrics-to-file", .boolean, default: .boolean(false), eventsAreMissing, section: .observability,
             "Write request metrics to files."),
-        Flag("export-metrics-to-file-dir", .text, tracesAreMissing, section: .observability, "Folder of those files."),
-        Flag("enable-trace", .boolean, default: .boolean(false), tracesAreMissing, section: .observability, "Tracing."),
-        Flag("otlp-traces-endpoint", .text, tracesAreMissing, section: .observability, "Receiver of traces."),
-        Flag("kv-events-config", .jsonObject, tracesAreMissing, section: .observability, "Cache events."),
+        Flag("export-metrics-to-file-dir", .text, eventsAreMissing, section: .observability, "Folder of those files."),
+        Flag(
+            "enable-trace", .boolean, default: .boolean(false), section: .observability,
+            "Export spans of requests by OTLP over HTTP, in JSON."),
+        Flag(
+            "otlp-traces-endpoint", .text, default: .text("localhost:4318"), section: .observability,
+            "Receiver of spans: host:port or http://host:port/path."),
+        Flag("kv-events-config", .jsonObject, eventsAreMissing, section: .observability, "Cache events."),
         Flag(
             "crash-dump-folder", .text, .refused("crashes are reported on stderr; enable core dumps for more"),
             section: .observability, "Folder for dumps."),
         Flag(
-            "uvicorn-access-log-exclude-prefixes", .list, .refused("silence the access log with --log-level-http"),
-            section: .observability, "Paths that are not logged."),
+            "uvicorn-access-log-exclude-prefixes", .list, section: .observability,
+            "Beginnings of paths that the access log leaves out."),
     ]
 }

@@ -69,6 +69,21 @@ extension ServeConfiguration {
     package var logsRequests: Bool { boolean("log-requests") }
     package var requestLogLevel: Int { requiredInteger("log-requests-level") }
     package var requestLogFormat: String { requiredText("log-requests-format") }
+    package var logFormat: String { requiredText("log-format") }
+    /// nil: the log's own place.
+    package var requestLogTargets: [String]? { list("log-requests-target") }
+    package var slowRequestThreshold: Double? { number("slow-request-threshold") }
+    package var logsRequestTimes: Bool { boolean("enable-request-time-stats-logging") }
+    package var silentPaths: [String] { list("uvicorn-access-log-exclude-prefixes") ?? [] }
+    package var servesMetrics: Bool { boolean("enable-metrics") }
+    package var metricLabels: JSONObject { object("extra-metric-labels") ?? JSONObject() }
+    package var firstTokenBuckets: [String]? { list("bucket-time-to-first-token") }
+    package var interTokenBuckets: [String]? { list("bucket-inter-token-latency") }
+    package var endToEndBuckets: [String]? { list("bucket-e2e-request-latency") }
+    package var promptBuckets: [String]? { list("prompt-tokens-buckets") }
+    package var generationBuckets: [String]? { list("generation-tokens-buckets") }
+    package var traces: Bool { boolean("enable-trace") }
+    package var traceEndpoint: String { requiredText("otlp-traces-endpoint") }
     package var decodeLogInterval: Int { requiredInteger("decode-log-interval") }
     package var watchdogTimeout: Double { requiredNumber("watchdog-timeout") }
     package var softWatchdogTimeout: Double? { number("soft-watchdog-timeout") }
@@ -81,6 +96,11 @@ extension ServeConfiguration {
 
     private func text(_ name: String) -> String? {
         guard case .text(let value) = self[name] else { return nil }
+        return value
+    }
+
+    private func list(_ name: String) -> [String]? {
+        guard case .list(let value) = self[name] else { return nil }
         return value
     }
 

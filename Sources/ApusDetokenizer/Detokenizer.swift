@@ -1,4 +1,5 @@
 import ApusCore
+import ApusObserve
 package import ApusText
 package import ApusWire
 package import Logging
@@ -23,6 +24,7 @@ package final class Detokenizer {
     /// What the front has not taken yet, in order. Nothing more is received while there is any.
     private var outgoing: [DetokenizerToFront]
     private var progress: UInt64 = 0
+    private var tokenCount = 0
     private var nextHeartbeat = 0.0
 
     /// Seconds between two signs of life.
@@ -87,10 +89,37 @@ package final class Detokenizer {
         case .hello:
             table.removeAll()
         case .tokens(let updates):
-            for update in updates { table.apply(update, now: Clocks.monotonic(), &batch) }
+            for update in updates {
+                tokenCount += update.ids.count
+                log(update)
+                table.apply(update, now: Clocks.monotonic(), &batch)
+            }
         case .forget(let rids):
             for rid in rids { table.remove(rid) }
+        case .configureLogging(let settings):
+            ProcessLog.configure(level: settings.level, logsRequests: settings.logsRequests)
         }
+    }
+
+    private func log(_ update: TokenUpdate) {
+        if let origin = update.opening?.origin {
+            logger.log(
+                level: ProcessLog.requestLevel, "stream opened",
+                metadata: origin.fields(rid: update.rid).mapValues { "\($0)" })
+        }
+        if update.finish != nil {
+            logger.log(level: ProcessLog.requestLevel, "stream finished", metadata: ["rid": "\(update.rid)"])
+        }
+    }
+
+    private var figures: DetokenizerFigures {
+        var figures = DetokenizerFigures()
+        figures.streams = table.count
+        figures.backlog = outgoing.count
+        figures.tokens = tokenCount
+        figures.messages = Int(progress)
+        figures.process = .current()
+        return figures
     }
 
     private func beat() {
@@ -101,7 +130,7 @@ package final class Detokenizer {
         if case .heartbeat = outgoing.last { outgoing.removeLast() }
         let heartbeat = Heartbeat(
             epoch: configuration.epoch, processID: getpid(), progress: progress, isBusy: !outgoing.isEmpty)
-        outgoing.append(.heartbeat(heartbeat))
+        outgoing.append(.heartbeat(heartbeat, figures: figures))
     }
 
     /// False when the front does not take everything.

@@ -21,6 +21,8 @@ final class TextStream {
     private var sentBytes = 0
     private var usage = Usage(promptTokens: 0)
     private var timing = Timing()
+    /// When the stream was opened, Unix seconds; nil: nobody wants to know.
+    private let begunAt: Double?
 
     /// Tokens taken in.
     private(set) var received = 0
@@ -30,6 +32,7 @@ final class TextStream {
     init(_ rid: String, _ opening: StreamOpening, tokenizer: Tokenizer) {
         self.rid = rid
         noStopTrim = opening.noStopTrim
+        begunAt = opening.origin.trace?.isSampled == true ? Clocks.unix() : nil
         vocabularySize = tokenizer.vocabularySize
         decoder = IncrementalDecoder(
             tokenizer: tokenizer, promptTail: opening.promptTail, skipSpecialTokens: opening.skipSpecialTokens)
@@ -124,6 +127,10 @@ final class TextStream {
         promptHidden = []
         sentTokens += delta.ids.count
         sentBytes += delta.text.utf8.count
+        if let begunAt {
+            delta.timing.textBegun = begunAt
+            delta.timing.textFinished = Clocks.unix()
+        }
         // Until the end, counts agree with the tokens that the client has, not with those still held.
         if finish == nil { delta.usage.completionTokens = sentTokens }
         return delta

@@ -51,6 +51,9 @@ package final class Front: Sendable {
         ScoreRoute(service: service).add(to: &table)
         AnthropicRoutes(service: service).add(to: &table)
         OllamaRoutes(service: service).add(to: &table)
+        MetricsRoute(service: service).add(to: &table)
+        LoadsRoute(service: service).add(to: &table)
+        LoggingRoute(service: service).add(to: &table)
         LaterRoutes(service: service).add(to: &table)
         OpenAPIDocument(version: configuration.version).add(to: &table)
         return table
@@ -66,7 +69,8 @@ package final class Front: Sendable {
             responder: FrontResponder(
                 routes: routes,
                 authorization: Authorization(apiKey: configuration.apiKey, adminKey: configuration.adminAPIKey),
-                accessLog: configuration.accessLog),
+                observer: service.observer, accessLog: configuration.accessLog,
+                isDraining: { [service] in service.isDraining }),
             server: .http1(
                 configuration: HTTP1Channel.Configuration(
                     additionalChannelHandlers: [connections.makeHandler()],
@@ -86,9 +90,13 @@ package final class Front: Sendable {
         }
     }
 
+    /// The threads and tasks of the front get on: for a watchdog, from a task.
+    package var isAlive: Bool { service.monitor.isTurning }
+
     /// Ends the ring thread and the workers; nothing may be in flight any more.
     package func stop() async {
         service.ring.stop()
         await service.work.shutDown()
+        service.observer.close()
     }
 }

@@ -1,4 +1,5 @@
 package import ApusJSON
+package import ApusObserve
 package import ApusWire
 
 /// Everything that the front is told at launch; resolved before, never changed.
@@ -40,6 +41,13 @@ package struct FrontConfiguration: Sendable {
     package var grammars = GrammarOptions()
     /// Timing keys in `meta_info`.
     package var enableMetrics = false
+    package var metrics = MetricsOptions()
+    /// Where spans go; nil: nobody traces.
+    package var traces: TraceExporter?
+    /// Seconds from which on a request is worth a line; nil: none is.
+    package var slowRequestSeconds: Double?
+    /// Each request's times are logged.
+    package var logsRequestTimes = false
     package var isRadixCacheDisabled = false
     package var skipWarmUp = false
 
@@ -63,6 +71,8 @@ package struct FrontConfiguration: Sendable {
     package var bodyTimeout = 60.0
     /// Seconds that requests in flight get after the signal to end.
     package var drainTimeout = 60.0
+    /// Seconds after the signal in which new requests are taken: until then balancers have seen that we are not ready.
+    package var drainGrace = 5.0
     /// Seconds that requests wait for a detokenizer that died or fell silent.
     package var detokenizerPatience = 30.0
     /// Seconds of silence after which a scheduler whose process still exists counts as lost.
@@ -73,10 +83,10 @@ package struct FrontConfiguration: Sendable {
     package var maximumBatch = 4_096
 
     /// Takes one access log line; nil: none are made.
-    package var accessLog: (@Sendable (String) -> Void)?
+    package var accessLog: (@Sendable (AccessEntry) -> Void)?
 
-    /// Takes lines about requests of `/generate`; nil: none are made.
-    package var requestLog: RequestLog?
+    /// Takes lines about requests.
+    package var requestLog = RequestLog(level: .excerpts, format: .text, isOn: false) { _ in }
 
     package init(modelPath: String, tokenizerPath: String? = nil, servedModelName: String? = nil) {
         self.modelPath = modelPath

@@ -10,7 +10,8 @@ final class FrontService: Sendable {
     private struct Condition {
         /// The warm-up succeeded once.
         var isUp = false
-        var isDraining = false
+        /// Monotonic seconds at which the end was asked for.
+        var drainingSince: Double?
         /// The last health check got no sign of life.
         var isUnhealthy = false
     }
@@ -24,6 +25,7 @@ final class FrontService: Sendable {
     let work = WorkPool()
     let bodies: BodyReader
     let grammars = GrammarDesk()
+    let observer: RequestObserver
     let connections = Connections()
     let sessions = SessionTable()
     /// Seconds of the Unix clock.
@@ -35,7 +37,9 @@ final class FrontService: Sendable {
         self.codec = codec
         self.logger = logger
         let ring = RingThread(wake: wake)
-        let board = ReplyBoard(limit: configuration.maximumInFlight) { ring.post($0) }
+        let observer = RequestObserver(configuration, logger: logger)
+        let board = ReplyBoard(limit: configuration.maximumInFlight, observer: observer) { ring.post($0) }
+        self.observer = observer
         self.ring = ring
         self.board = board
         monitor = RingMonitor(
@@ -64,31 +68,47 @@ final class FrontService: Sendable {
     // MARK: Condition
 
     var isUp: Bool { condition.withLock { $0.isUp } }
-    var isDraining: Bool { condition.withLock { $0.isDraining } }
+    var isDraining: Bool { condition.withLock { $0.drainingSince != nil } }
+    /// It is over soon, and balancers know it.
+    private var refusesWork: Bool {
+        guard let since = condition.withLock({ $0.drainingSince }) else { return false }
+        return Clocks.monotonic() - since > configuration.drainGrace
+    }
     var isUnhealthy: Bool { condition.withLock { $0.isUnhealthy } }
     /// Traffic should come here.
-    var isReady: Bool { condition.withLock { $0.isUp && !$0.isDraining } && monitor.ring.ready != nil }
+    var isReady: Bool { condition.withLock { $0.isUp && $0.drainingSince == nil } && monitor.ring.ready != nil }
 
     func setUp() { condition.withLock { $0.isUp = true } }
-    func setDraining() { condition.withLock { $0.isDraining = true } }
+    func setDraining() { condition.withLock { $0.drainingSince = $0.drainingSince ?? Clocks.monotonic() } }
     func setUnhealthy(_ isUnhealthy: Bool) { condition.withLock { $0.isUnhealthy = isUnhealthy } }
 
     /// The scheduler that takes requests now.
     func scheduler() throws(FrontError) -> SchedulerReady {
         let state = monitor.ring
-        guard let ready = state.ready else {
-            switch state.phase {
-            case .loading(let share):
-                throw .unavailable(
-                    "The model is being loaded (\(Int((share * 100).rounded(.down)))%); try again later.")
-            default: throw .unavailable("The scheduler is not running; try again later.")
-            }
-        }
+        guard !refusesWork else { throw .unavailable("The server is shutting down.") }
+        guard let ready = state.ready else { throw .unavailable(Self.absence(state.phase)) }
         guard state.canDetokenize else { throw .unavailable("The detokenizer is not available; try again later.") }
         return ready
     }
 
+    /// Why there is no scheduler to be had.
+    private static func absence(_ phase: RingState.SchedulerPhase) -> String {
+        switch phase {
+        case .absent: "The scheduler is starting; try again later."
+        case .loading(let share):
+            "The model is being loaded (\(Int((share * 100).rounded(.down)))%); try again later."
+        case .ready, .lost: "The scheduler is not running; try again later."
+        }
+    }
+
+    /// How far the start has come; nil: it is done.
+    var startUp: String? {
+        guard !isUp else { return nil }
+        let ring = monitor.ring
+        return ring.ready == nil ? Self.absence(ring.phase) : "The server is warming up; try again later."
+    }
+
     func scope(of request: FrontRequest) -> RequestScope {
-        RequestScope(board, connections.state(of: request.channel))
+        RequestScope(board, connections.state(of: request.channel), request.call)
     }
 }

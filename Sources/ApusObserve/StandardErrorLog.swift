@@ -9,18 +9,26 @@ package import Logging
 
 /// Writes log lines to stderr, each by one `write`, so that lines of several roles do not mix.
 package struct StandardErrorLog: LogHandler {
-    package var logLevel: Logger.Level
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? ProcessLog.level }
+        set { ownLevel = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
     private let role: String
+    /// nil: the process's.
+    private var ownLevel: Logger.Level?
+    private let format: ProcessLog.Format?
     private let write: @Sendable (String) -> Void
 
-    /// `write` takes whole lines with their end; the default is stderr.
+    /// `level` and `format`: nil, as the process's. `write` takes whole lines with their end; the default is stderr.
     package init(
-        role: String, level: Logger.Level, write: @escaping @Sendable (String) -> Void = StandardErrorLog.write
+        role: String, level: Logger.Level? = nil, format: ProcessLog.Format? = nil,
+        write: @escaping @Sendable (String) -> Void = StandardErrorLog.write
     ) {
         self.role = role
-        self.logLevel = level
+        ownLevel = level
+        self.format = format
         self.write = write
     }
 
@@ -35,9 +43,12 @@ package struct StandardErrorLog: LogHandler {
         if let own = event.metadata { all.merge(own) { _, new in new } }
         var fields = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         if let error = event.error { fields.append(("error", "\(error)")) }
-        let line = LogLine.render(
-            time: Clocks.unix(), role: role, level: event.level, message: "\(event.message)", fields: fields)
-        write(line + "\n")
+        let render =
+            switch format ?? ProcessLog.format {
+            case .text: LogLine.render
+            case .json: LogLine.renderJSON
+            }
+        write(render(Clocks.unix(), role, event.level, "\(event.message)", fields) + "\n")
     }
 
     /// All of `text` to stderr; what cannot be written is lost.
@@ -59,8 +70,8 @@ package struct StandardErrorLog: LogHandler {
     }
 
     /// Makes this the log of the process. To be called once, before the first `Logger` is made.
-    package static func bootstrap(role: String, level: String) {
-        let level = Logger.Level(rawValue: level) ?? .info
-        LoggingSystem.bootstrap { _ in StandardErrorLog(role: role, level: level) }
+    package static func bootstrap(role: String, level: String, format: String, logsRequests: Bool = false) {
+        ProcessLog.configure(level: level, format: format, logsRequests: logsRequests)
+        LoggingSystem.bootstrap { _ in StandardErrorLog(role: role) }
     }
 }

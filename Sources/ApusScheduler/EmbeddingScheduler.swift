@@ -1,6 +1,7 @@
 import ApusCore
 package import ApusEngine
 import ApusJSON
+import ApusObserve
 package import ApusWire
 package import Logging
 
@@ -28,6 +29,7 @@ package final class EmbeddingScheduler {
     private var flush = Flush()
     private var frontEpoch: UInt64?
     private var statistics = Statistics()
+    private var figures = SchedulerFigures()
     private var nextHeartbeat = 0.0
     private var wasBusy = false
 
@@ -65,10 +67,17 @@ package final class EmbeddingScheduler {
 
     /// One turn of the loop; waits up to `patience` seconds for a message first.
     package func step(patience: Double = 0) {
+        let start = clock()
         receive(patience: patience)
+        let received = clock()
         expire()
-        embed()
+        let scheduled = clock()
+        let onModel = embed()
+        let computed = clock()
         reply()
+        statistics.stages.add(
+            waiting: patience > 0, start: start, received: received, scheduled: scheduled, computed: computed,
+            end: clock(), onModel: onModel)
     }
 
     /// A front that takes nothing is waited for: what it has not taken must not grow.
@@ -122,7 +131,12 @@ package final class EmbeddingScheduler {
             if let outcome = flush.begin(call: call, timeout: timeout, isIdle: isIdle, now: clock()) {
                 front.send(.flushed(call: call, outcome: outcome))
             }
-        case .state(let call): front.send(.state(call: call, state))
+        case .state(let call):
+            renewFigures()
+            front.send(.state(call: call, state))
+        case .control(let call, .configureLogging(let settings)):
+            ProcessLog.configure(level: settings.level, logsRequests: settings.logsRequests)
+            front.send(.controlled(call: call, .done(message: "")))
         case .control(let call, _):
             front.send(.controlled(call: call, .failed(message: "Embedding servers do not support this operation.")))
         }
@@ -141,6 +155,7 @@ package final class EmbeddingScheduler {
                 throw Intake.Refusal("The request queue is full.", status: 503)
             }
             queue.append(admitted, at: clock())
+            log("request queued", admitted)
         } catch {
             end(request.rid, error.reason)
         }
@@ -190,38 +205,45 @@ package final class EmbeddingScheduler {
 
     // MARK: - Embed
 
-    /// Runs the texts whose turn it is, unless earlier vectors still wait for room on the way to the front.
-    private func embed() {
-        guard !queue.isEmpty, !front.hasBacklog else { return }
+    /// Runs the texts whose turn it is, unless earlier vectors still wait for room on the way to the front; returns the
+    /// seconds that the model took.
+    private func embed() -> Double {
+        guard !queue.isEmpty, !front.hasBacklog else { return 0 }
         let requests = queue.take(
             tokens: budget, count: min(limits.maxRunningRequests, configuration.prefillMaxRequests ?? .max))
         batch.removeAll()
-        for request in requests {
+        for (request, _, _) in requests {
             batch.append(request.inputIDs, types: request.tokenTypes, dimensions: request.dimensions)
         }
         publish(isBusy: true)
+        let start = clock()
+        let entry = Clocks.unix()
         let vectors: [[Float]]
         do {
             vectors = try worker.embed(batch)
         } catch {
             logger.error("a step failed and ends its \(requests.count) requests: \(error)")
-            for request in requests {
+            for (request, _, _) in requests {
                 end(request.rid, .refused("The model could not run: \(error)", status: 500))
             }
-            return
+            return clock() - start
         }
         precondition(vectors.count == requests.count, "the worker owes one vector a text")
-        statistics.steps += 1
-        statistics.prefilledTokens += batch.tokens.count
-        send(requests, vectors)
+        let seconds = clock() - start
+        statistics.noteVectors(tokens: batch.tokens.count, seconds: seconds)
+        send(requests, vectors, entry: entry, finished: Clocks.unix())
         logger.info(
             """
             Prefill batch, #new-seq: \(requests.count), #new-token: \(batch.tokens.count), #cached-token: 0, \
             token usage: 0.00, #running-req: 0, #queue-req: \(queue.count)
             """)
+        return seconds
     }
 
-    private func send(_ requests: [EmbedRequest], _ vectors: [[Float]]) {
+    /// `entry` and `finished`: Unix seconds at which the step began and ended.
+    private func send(
+        _ requests: [EmbeddingQueue.Entry], _ vectors: [[Float]], entry: Double, finished: Double
+    ) {
         var replies: [EmbeddingReply] = []
         var numbers = 0
         func flush() {
@@ -229,13 +251,17 @@ package final class EmbeddingScheduler {
             replies.removeAll()
             numbers = 0
         }
-        for (request, vector) in zip(requests, vectors) {
+        for ((request, _, queuedAt), vector) in zip(requests, vectors) {
+            var timing = Timing()
+            (timing.queued, timing.forwardEntry) = (queuedAt, entry)
+            (timing.prefillFinished, timing.finished) = (finished, finished)
             guard vector.allSatisfy(\.isFinite) else {
                 end(request.rid, .refused("The model's output holds no numbers for this text.", status: 500))
                 continue
             }
             replies.append(
-                EmbeddingReply(rid: request.rid, vector: vector, promptTokens: request.inputIDs.count))
+                EmbeddingReply(rid: request.rid, vector: vector, promptTokens: request.inputIDs.count, timing: timing))
+            log("request finished", request)
             numbers += vector.count
             if numbers >= Self.numbersPerMessage { flush() }
         }
@@ -258,6 +284,7 @@ package final class EmbeddingScheduler {
         }
         publish(isBusy: isBusy)
         let now = clock()
+        if now >= nextHeartbeat { renewFigures() }
         if isBusy != wasBusy || now >= nextHeartbeat, front.offer(.heartbeat(heartbeat(isBusy: isBusy), load: load)) {
             nextHeartbeat = now + configuration.heartbeatInterval
             pulse.update { $0.reportedAt = now }
@@ -281,7 +308,20 @@ package final class EmbeddingScheduler {
     private var load: SchedulerLoad {
         SchedulerLoad(
             running: 0, queued: queue.count, freeTokens: limits.capacity, cachedTokens: 0, heldTokens: 0,
-            generationThroughput: 0)
+            generationThroughput: 0, figures: figures)
+    }
+
+    private func renewFigures() {
+        var new = SchedulerFigures()
+        statistics.fill(&new)
+        new.waitingTokens = queue.tokenCount
+        new.process = .current()
+        figures = new
+    }
+
+    private func log(_ text: String, _ request: EmbedRequest) {
+        logger.log(
+            level: ProcessLog.requestLevel, "\(text)", metadata: Scheduler.metadata(request.rid, request.origin))
     }
 
     private var state: SchedulerState {

@@ -13,17 +13,23 @@ final class Outputs {
     private var forgotten: [String] = []
     private var updates: [TokenUpdate] = []
     private var greeting: UInt64?
+    private var settings: LogSettings?
 
     init(_ outbox: any Outbox<SchedulerToDetokenizer>) {
         self.outbox = outbox
     }
 
     /// Something waits for room in the queue.
-    var hasBacklog: Bool { !due.isEmpty || !forgotten.isEmpty || greeting != nil }
+    var hasBacklog: Bool { !due.isEmpty || !forgotten.isEmpty || greeting != nil || settings != nil }
 
     /// Says which scheduler the streams are of, before the next of them.
     func greet(epoch: UInt64) {
         greeting = epoch
+    }
+
+    /// Passes on what the log is to tell from now on.
+    func configure(_ settings: LogSettings) {
+        self.settings = settings
     }
 
     /// Takes a request up if it has something to tell.
@@ -57,6 +63,10 @@ final class Outputs {
         if let epoch = greeting {
             guard outbox.send(.hello(schedulerEpoch: epoch)) else { return }
             greeting = nil
+        }
+        if let settings {
+            guard outbox.send(.configureLogging(settings)) else { return }
+            self.settings = nil
         }
         // Before any tokens: an id may be in use again.
         if !forgotten.isEmpty {
@@ -105,7 +115,7 @@ final class Outputs {
         StreamOpening(
             promptTail: request.promptTail, stopStrings: request.sampling.stopStrings,
             stopRegexes: request.sampling.stopRegexes, skipSpecialTokens: request.sampling.skipSpecialTokens,
-            noStopTrim: request.sampling.noStopTrim, stream: request.stream)
+            noStopTrim: request.sampling.noStopTrim, stream: request.stream, origin: request.origin)
     }
 
     private func settle(_ request: Request) {

@@ -16,6 +16,7 @@ final class Request {
     }
 
     let rid: String
+    let origin: RequestOrigin
     /// Rank of arrival, unique.
     let arrival: UInt64
     private(set) var namespace: PrefixNamespace
@@ -75,6 +76,7 @@ final class Request {
 
     init(_ request: GenerateRequest, admitted: Intake.Admitted, arrival: UInt64, seed: UInt64, now: Double) {
         rid = request.rid
+        origin = request.origin
         self.arrival = arrival
         namespace = admitted.namespace
         sampling = request.sampling

@@ -13,6 +13,9 @@ extension Scheduler {
             pauseMode = nil
             logger.info("Generation continues.")
             answer(call, .done(message: "Generation continued successfully."))
+        case .configureLogging(let settings):
+            configure(settings)
+            answer(call, .done(message: ""))
         case .readWeights(let name, let rowCount):
             answer(call, read(name, rowCount))
         case .updateWeights, .nameWeights, .releaseMemory, .resumeMemory:

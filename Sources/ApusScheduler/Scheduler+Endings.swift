@@ -24,6 +24,7 @@ extension Scheduler {
         queue.remove(request)
         requests[request.rid] = nil
         ended.append(EndedRequest(rid: request.rid, finish: waiting))
+        logRequest("request ended before it ran", request.rid, request.origin)
     }
 
     /// Ends a request that has run: frees its memory, and tells the detokenizer with what is still unsent.
@@ -33,6 +34,9 @@ extension Scheduler {
         request.close(reason)
         request.timing.finished = Clocks.unix()
         ledger.append(request, now: now)
+        logRequest(
+            "request finished", request.rid, request.origin,
+            ["prompt_tokens": "\(request.promptCount)", "completion_tokens": "\(request.generated)"])
         outputs.offer(request)
     }
 
@@ -67,7 +71,8 @@ extension Scheduler {
         request.retractions += 1
         request.phase = .waiting
         queue.insert(request)
-        statistics.retractions += 1
+        statistics.noteRetraction(promptTokens: request.promptCount, outputTokens: request.generated)
+        logRequest("request retracted", request.rid, request.origin)
     }
 
     /// Ends what took too long, and forgets outputs that nobody fetched.

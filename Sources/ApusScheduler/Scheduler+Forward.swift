@@ -4,28 +4,30 @@ import ApusWire
 import Logging
 
 extension Scheduler {
-    /// Runs the step and takes in what it made.
-    func forward() {
-        guard !builder.isEmpty else { return }
+    /// Runs the step and takes in what it made; returns the seconds that the model took.
+    func forward() -> Double {
+        guard !builder.isEmpty else { return 0 }
         publish(isBusy: true)
         let start = clock()
         do {
             try worker.forward(builder.batch, result: &result)
         } catch {
-            return fail(error)
+            fail(error)
+            return clock() - start
         }
-        budget.observe(
-            prefillRows: builder.prefillRows, decodeRows: builder.decodeRows, seconds: clock() - start)
+        let seconds = clock() - start
+        budget.observe(prefillRows: builder.prefillRows, decodeRows: builder.decodeRows, seconds: seconds)
         builder.clearRows()
         precondition(result.outputs.count == builder.entries.count, "the worker owes one output a sequence")
         let moment = Clocks.unix()
         for index in builder.entries.indices { note(builder.entries[index], result.outputs[index], moment) }
         decoding.sweep()
-        statistics.note(builder)
+        statistics.note(builder, seconds: seconds)
         if builder.decodeRows > 0 {
             ratio.step()
             logDecode()
         }
+        return seconds
     }
 
     /// What the step made of one request.

@@ -46,6 +46,7 @@ extension Scheduler {
                 answerFlush(call, outcome)
             }
         case .state(let call):
+            renewFigures()
             front.send(.state(call: call, state))
         case .control(let call, let control):
             operate(control, call: call)
@@ -98,6 +99,7 @@ extension Scheduler {
         made.timing.queued = Clocks.unix()
         requests[made.rid] = made
         queue.insert(made)
+        logRequest("request queued", made.rid, made.origin, ["prompt_tokens": "\(made.promptCount)"])
     }
 
     /// Nobody's KV is in the cache; while paused, who waits may wait on.

@@ -39,7 +39,9 @@ extension Scheduler {
     }
 
     private func beat(isBusy: Bool) {
-        guard isBusy != wasBusy || now >= nextHeartbeat else { return }
+        let isDue = now >= nextHeartbeat
+        guard isBusy != wasBusy || isDue else { return }
+        if isDue { renewFigures() }
         guard front.offer(.heartbeat(heartbeat(isBusy: isBusy), load: load)) else { return }
         nextHeartbeat = now + configuration.heartbeatInterval
         pulse.update { $0.reportedAt = now }
@@ -57,7 +59,7 @@ extension Scheduler {
         SchedulerLoad(
             running: decoding.count + (prefilling == nil ? 0 : 1), queued: queue.count, freeTokens: cache.freeTokens,
             cachedTokens: cache.cachedTokens, heldTokens: cache.heldTokens,
-            generationThroughput: log.throughput)
+            generationThroughput: log.throughput, figures: figures)
     }
 
     var state: SchedulerState {

@@ -112,7 +112,7 @@ extension Scheduler {
             }
             weightWork.stage = .checkingReturn
             weightJobs.check(generations.path, format: generations.format)
-        case .readWeights, .pause, .proceed: preconditionFailure("\(item.control) is done at once")
+        case .readWeights, .pause, .proceed, .configureLogging: preconditionFailure("\(item.control) is done at once")
         }
         return true
     }

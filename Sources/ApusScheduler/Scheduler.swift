@@ -58,6 +58,8 @@ package final class Scheduler {
     var seeds: SplitMix64
     var log: BatchLog
     var statistics = Statistics()
+    /// As last told.
+    var figures = SchedulerFigures()
     /// Seconds of `clock` at the start of this step.
     var now: Double
     var nextExpiry = 0.0
@@ -126,12 +128,19 @@ package final class Scheduler {
 
     /// One turn of the loop; waits up to `patience` seconds for a message first.
     package func step(patience: Double = 0) {
+        let start = clock()
         receive(patience: patience)
+        let received = clock()
         expire()
         tendWeights()
         schedule()
-        forward()
+        let scheduled = clock()
+        let onModel = forward()
+        let computed = clock()
         reply()
+        statistics.stages.add(
+            waiting: patience > 0, start: start, received: received, scheduled: scheduled, computed: computed,
+            end: clock(), onModel: onModel)
     }
 
     /// How long there is nothing to do unless a message comes.

@@ -71,8 +71,12 @@ import Testing
         let ring = try Ring(kind)
         #expect(!ring.detokenizer.step(timeout: 0))
         #expect(ring.front.receive(timeout: 10) == .detokenizer(.hello(detokenizerEpoch: 7, processID: getpid())))
-        let heartbeat = Heartbeat(epoch: 7, processID: getpid(), progress: 0, isBusy: true)
-        #expect(ring.front.receive(timeout: 10) == .detokenizer(.heartbeat(heartbeat)))
+        guard case .detokenizer(.heartbeat(let beat, let figures))? = ring.front.receive(timeout: 10) else {
+            Issue.record("no heartbeat")
+            return
+        }
+        #expect(beat == Heartbeat(epoch: 7, processID: getpid(), progress: 0, isBusy: true))
+        #expect(figures.streams == 0 && figures.process.residentBytes > 0)
     }
 
     @Test(arguments: Kind.allCases) func turnsTokensIntoText(_ kind: Kind) throws {

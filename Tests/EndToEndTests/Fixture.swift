@@ -93,6 +93,18 @@ enum Fixture {
 
     static func isAlive(_ processID: pid_t) -> Bool { liveProcesses()[processID] != nil }
 
+    /// Looks until what is seen satisfies `condition`, or time is over; the last that was seen.
+    static func eventually<Value>(
+        seconds: Double = 20, _ look: () throws -> Value, until condition: (Value) -> Bool
+    ) rethrows -> Value {
+        let deadline = Clocks.monotonic() + seconds
+        while true {
+            let value = try look()
+            if condition(value) || Clocks.monotonic() >= deadline { return value }
+            usleep(20_000)
+        }
+    }
+
     /// Waits until `condition` holds; false when it does not in time.
     static func eventually(seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
         let deadline = Clocks.monotonic() + seconds

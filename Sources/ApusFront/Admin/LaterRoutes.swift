@@ -14,11 +14,6 @@ struct LaterRoutes: Sendable {
         ("/start_expert_distribution_record", [.get, .post]), ("/stop_expert_distribution_record", [.get, .post]),
         ("/dump_expert_distribution_record", [.get, .post]), ("/start_profile", [.get, .post]),
         ("/stop_profile", [.get, .post]), ("/set_internal_state", [.post]), ("/slow_down", [.get, .post]),
-        ("/configure_logging", [.post]),
-    ]
-
-    private static let native: [(path: String, methods: [HTTPRequest.Method])] = [
-        ("/v1/loads", [.get])
     ]
 
     private static let about = RouteDocument("Refused by this version")
@@ -28,9 +23,6 @@ struct LaterRoutes: Sendable {
             table.add(path, methods: methods, access: .admin, about: Self.about) { _ throws(FrontError) in
                 throw .control("\(path) is not supported by this version yet.")
             }
-        }
-        for (path, methods) in Self.native {
-            table.add(path, methods: methods, about: Self.about) { _ throws(FrontError) in throw .notYet(path) }
         }
     }
 }

@@ -85,7 +85,7 @@ extension FrontService {
                 requests.append(
                     EmbedRequest(
                         rid: ringID, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: tokens.ids,
-                        tokenTypes: tokens.types, dimensions: plan.dimensions))
+                        tokenTypes: tokens.types, dimensions: plan.dimensions, origin: scope.origin))
             }
             return requests
         }

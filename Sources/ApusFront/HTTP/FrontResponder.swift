@@ -1,3 +1,5 @@
+import ApusCore
+import ApusWire
 import HTTPTypes
 package import Hummingbird
 import NIOCore
@@ -15,20 +17,30 @@ package struct FrontContext: InitializableFromSource {
 package struct FrontResponder: HTTPResponder {
     let routes: RouteTable
     let authorization: Authorization
-    let accessLog: (@Sendable (String) -> Void)?
+    let observer: RequestObserver
+    let accessLog: (@Sendable (AccessEntry) -> Void)?
+    /// The server ends: clients are to go elsewhere with their next request.
+    let isDraining: @Sendable () -> Bool
 
     package func respond(to request: Request, context: FrontContext) async throws -> Response {
-        var response = await answer(request, context)
+        let match = routes.match(request.uri.path, request.method)
+        let call = observer.begin(request.headers, method: request.method, endpoint: match.path)
+        var response = await answer(request, context, match, call)
         CrossOrigin.mark(&response, for: request)
         // RFC 9110, section 9.3.2: the fields of the answer, and nothing after them.
         if request.method == .head { response = response.createHeadResponse() }
-        if let accessLog {
-            accessLog(AccessLog.line(request, response.status, from: context.channel.remoteAddress))
-        }
+        response.headers[HTTPCall.requestIDHeader] = call.origin.requestID
+        if let trace = call.origin.trace { response.headers[HTTPCall.traceHeader] = trace.header }
+        if isDraining() { response.headers[.connection] = "close" }
+        call.answer(response.status.code)
+        if response.body.contentLength == nil { response.body = response.body.holding(call) }
+        accessLog?(AccessEntry(request, response.status, from: context.channel.remoteAddress, call))
         return response
     }
 
-    private func answer(_ request: Request, _ context: FrontContext) async -> Response {
+    private func answer(
+        _ request: Request, _ context: FrontContext, _ match: RouteTable.Match, _ call: HTTPCall
+    ) async -> Response {
         if let preflight = CrossOrigin.preflight(request) { return preflight }
         let path = request.uri.path
         let header = request.headers[.authorization] ?? AnthropicRoutes.authorization(request)
@@ -36,13 +48,13 @@ package struct FrontResponder: HTTPResponder {
             authorization.allows(
                 path: path, method: request.method, access: routes.access(of: path), header: header)
         else { return AnthropicRoutes.refusal(.unauthorized, path).response }
-        switch routes.match(path, request.method) {
+        switch match {
         case .nothing: return FrontError.notFound.response
         case .wrongMethod(let allow): return FrontError.methodNotAllowed(allow: allow).response
         case .found(let route, let rest):
             do throws(FrontError) {
                 return try await route.handler(
-                    FrontRequest(http: request, channel: context.channel, rest: rest))
+                    FrontRequest(http: request, channel: context.channel, rest: rest, call: call))
             } catch {
                 return error.response
             }
@@ -50,19 +62,20 @@ package struct FrontResponder: HTTPResponder {
     }
 }
 
-/// Lines as uvicorn writes them, which log tools around SGLang parse.
-enum AccessLog {
-    static func line(_ request: Request, _ status: HTTPResponse.Status, from address: SocketAddress?) -> String {
-        let client = address.map { "\($0.ipAddress ?? "-"):\($0.port ?? 0)" } ?? "-"
-        let phrase = status.reasonPhrase.isEmpty ? "" : " \(status.reasonPhrase)"
-        return
-            "INFO:     \(client) - \"\(request.method.rawValue) \(escaped(request.uri.string)) HTTP/1.1\" \(status.code)\(phrase)"
+extension RouteTable.Match {
+    /// The path of the route that was found.
+    fileprivate var path: String? {
+        if case .found(let route, _) = self { route.path } else { nil }
     }
+}
 
-    /// A target holds no control characters by grammar; a line of ours must not rely on it.
-    private static func escaped(_ target: String) -> String {
-        guard target.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else { return target }
-        return String(
-            String.UnicodeScalarView(target.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+extension ResponseBody {
+    /// The same, during which `object` stays.
+    fileprivate func holding(_ object: HTTPCall) -> ResponseBody {
+        let body = self
+        return ResponseBody { writer in
+            try await body.write(writer)
+            withExtendedLifetime(object) {}
+        }
     }
 }

@@ -15,6 +15,7 @@ struct FrontRequest: Sendable {
     let channel: any Channel
     /// What follows the prefix of a prefix route, percent-decoded; else empty.
     let rest: String
+    let call: HTTPCall
 }
 
 typealias RouteHandler = @Sendable (FrontRequest) async throws(FrontError) -> Response

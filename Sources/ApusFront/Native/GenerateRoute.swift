@@ -62,7 +62,7 @@ struct GenerateRoute: Sendable {
                 try await writer.write(EventFrame.done)
             }
         }
-        service.configuration.requestLog?.received(body, rids: run.plan.samples.map(\.rid))
+        service.configuration.requestLog.received(run)
         return isStream ? stream(run) : try await buffered(run, member: member)
     }
 
@@ -131,11 +131,10 @@ struct GenerateRoute: Sendable {
     }
 
     private func logFinish(of run: GenerateRun, _ answers: [GenerateAnswer]) {
-        service.configuration.requestLog?.finished(
-            run.body, rids: run.plan.samples.map(\.rid), answers: answers.map(\.summary))
+        service.configuration.requestLog.finished(run, answers: answers.map(\.summary))
     }
 
     private func logFailure(of run: GenerateRun, _ error: FrontError) {
-        service.configuration.requestLog?.failed(run.body, rids: run.plan.samples.map(\.rid), error)
+        service.configuration.requestLog.failed(run, error)
     }
 }

@@ -15,6 +15,9 @@ struct GenerateRun: Sendable {
     /// Seconds of the Unix clock.
     let receivedAt: Double
 
+    /// The ids that the client knows.
+    var rids: [String] { plan.samples.map(\.rid) }
+
     /// The next news of any sample, as `Mailbox.next` gives them; sessions take note.
     func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
         guard let news = try await mailbox.next() else { return nil }
@@ -56,26 +59,28 @@ extension FrontService {
     func dispatch(_ run: GenerateRun) async throws(FrontError) {
         if !run.plan.prefixRuns.isEmpty {
             let mailbox = Mailbox(count: run.plan.prefixRuns.count)
-            let ringIDs = try run.scope.open(run.plan.prefixRuns.map(\.rid), into: mailbox, areChosen: false)
-            try dispatch(run.plan.prefixRuns, ringIDs, stream: false, to: run.scheduler)
+            let ringIDs = try run.scope.open(
+                run.plan.prefixRuns.map(\.rid), into: mailbox, areChosen: false, isInternal: true)
+            try dispatch(run.plan.prefixRuns, ringIDs, stream: false, run)
             while let (_, update) = try await mailbox.next() {
                 if let failure = update.finish?.failure { throw failure }
             }
         }
-        try dispatch(run.plan.samples, run.ringIDs, stream: run.plan.isStream, to: run.scheduler)
+        try dispatch(run.plan.samples, run.ringIDs, stream: run.plan.isStream, run)
     }
 
     private func dispatch(
-        _ samples: [PlannedSample], _ ringIDs: [String], stream: Bool, to scheduler: SchedulerReady
+        _ samples: [PlannedSample], _ ringIDs: [String], stream: Bool, _ run: GenerateRun
     ) throws(FrontError) {
         for (sample, ringID) in zip(samples, ringIDs) {
             try board.dispatch(
                 GenerateRequest(
-                    rid: ringID, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: sample.inputIDs,
+                    rid: ringID, schedulerEpoch: run.scheduler.schedulerEpoch, inputIDs: sample.inputIDs,
                     sampling: sample.sampling, stream: stream, streamInterval: sample.streamInterval,
-                    logprobs: sample.logprobs, hidden: sample.hidden, cacheNamespace: sample.cacheNamespace))
+                    logprobs: sample.logprobs, hidden: sample.hidden, cacheNamespace: sample.cacheNamespace,
+                    origin: run.scope.origin))
         }
-        failIfGone(scheduler)
+        failIfGone(run.scheduler)
     }
 
     /// Had the scheduler ended before requests were on the board as its own, nobody would have failed them.
@@ -94,7 +99,7 @@ extension FrontService {
             look: run.plan.look, weightVersion: run.scheduler.weightVersion, showsTimes: configuration.enableMetrics,
             isIncremental: run.plan.isStream && configuration.incrementalStreaming, receivedAt: run.receivedAt,
             decode: { codec.decode([$0], skipSpecialTokens: false) }, isStream: run.plan.isStream,
-            keepsText: configuration.requestLog != nil)
+            keepsText: configuration.requestLog.isOn)
         return run.plan.samples.enumerated().map { index, sample in
             GenerateAnswer(sample, index: run.plan.isArray && run.plan.isStream ? index : nil, setting)
         }

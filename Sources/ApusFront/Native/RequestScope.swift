@@ -1,3 +1,4 @@
+import ApusWire
 import Synchronization
 
 /// What one HTTP request holds on the ring, given back exactly once: when its answer is complete, when it fails, when its
@@ -14,22 +15,31 @@ final class RequestScope: Sendable {
     private let state = Mutex(State())
     private let board: ReplyBoard
     private let connection: ConnectionState?
+    /// nil: our own, not a client's.
+    private let call: HTTPCall?
     private let token = Mutex<Int?>(nil)
 
     /// `connection`: the client's; nil if it cannot leave.
-    init(_ board: ReplyBoard, _ connection: ConnectionState?) {
+    init(_ board: ReplyBoard, _ connection: ConnectionState?, _ call: HTTPCall? = nil) {
         self.board = board
         self.connection = connection
+        self.call = call
         let token = connection?.onClose { [weak self] in self?.clientLeft() }
         self.token.withLock { $0 = token }
     }
 
     deinit { end() }
 
+    /// Whose request it is, for other processes.
+    var origin: RequestOrigin { call?.origin ?? RequestOrigin() }
+
     /// Opens entries for `rids` that end with this scope; see `ReplyBoard.open`.
-    func open(_ rids: [String], into mailbox: Mailbox, areChosen: Bool) throws(FrontError) -> [String] {
+    func open(
+        _ rids: [String], into mailbox: Mailbox, areChosen: Bool, isInternal: Bool = false
+    ) throws(FrontError) -> [String] {
         try checkClient()
-        let ringIDs = try board.open(rids, into: mailbox, areChosen: areChosen)
+        let ringIDs = try board.open(
+            rids, into: mailbox, areChosen: areChosen, isInternal: isInternal, call: call)
         let isOver = state.withLock { state in
             guard !state.hasEnded, !state.clientHasLeft else { return true }
             state.ringIDs += ringIDs

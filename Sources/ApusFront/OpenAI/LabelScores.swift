@@ -37,7 +37,7 @@ extension FrontService {
             try board.dispatch(
                 GenerateRequest(
                     rid: rid, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: prompt.ids, sampling: sampling,
-                    logprobs: LogprobRequest(tokenIDs: prompt.labels)))
+                    logprobs: LogprobRequest(tokenIDs: prompt.labels), origin: scope.origin))
         }
         failIfGone(scheduler)
         var rows = prompts.map { _ in [Double]() }

@@ -27,7 +27,7 @@ struct OpenAIRoute: Sendable {
             }
             let run = try await service.prepare(
                 asked.native, size: size, scope: scope, receivedAt: receivedAt, grammarFollows: asked.grammarFollows)
-            service.configuration.requestLog?.received(run.body, rids: run.plan.samples.map(\.rid))
+            service.configuration.requestLog.received(run)
             return asked.isStream ? stream(asked, run) : try await buffered(asked, run)
         } catch {
             scope.end()
@@ -47,13 +47,20 @@ struct OpenAIRoute: Sendable {
     private func buffered(_ asked: any OpenAIRequest, _ run: GenerateRun) async throws(FrontError) -> Response {
         defer { run.scope.end() }
         var answer = asked.answer(to: run, created: Int(run.receivedAt))
-        try await service.dispatch(run)
-        while let (index, update) = try await run.next() {
-            if let failure = update.finish?.failure { throw failure }
-            _ = answer.absorb(update, sample: index)
+        do throws(FrontError) {
+            try await service.dispatch(run)
+            while let (index, update) = try await run.next() {
+                if let failure = update.finish?.failure { throw failure }
+                _ = answer.absorb(update, sample: index)
+            }
+        } catch {
+            service.configuration.requestLog.failed(run, error)
+            throw error
         }
         _ = answer.closing()
-        return .json(answer.whole)
+        let whole = answer.whole
+        service.configuration.requestLog.finished(run, answers: [whole.objectValue ?? JSONObject()])
+        return .json(whole)
     }
 
     private func stream(_ asked: any OpenAIRequest, _ run: GenerateRun) -> Response {
@@ -71,7 +78,9 @@ struct OpenAIRoute: Sendable {
                     try await write(chunks, &writer)
                 }
                 try await write(answer.closing(), &writer)
+                service.configuration.requestLog.finished(run, answers: [answer.whole.objectValue ?? JSONObject()])
             } catch let error as FrontError {
+                service.configuration.requestLog.failed(run, error)
                 guard error != .clientGone else { throw error }
                 try await writer.write(dialect.frame(dialect.failure(error)))
             }

@@ -22,6 +22,8 @@ final class ReplyBoard: Sendable {
         var phase = Phase.preparing
         /// Its stream was asked for again because the scheduler says that it has nothing to do.
         var wasMissed = false
+        /// nil: not a request of a client.
+        var track: RequestTrack?
     }
 
     private struct State {
@@ -33,12 +35,16 @@ final class ReplyBoard: Sendable {
 
     private let state: Mutex<State>
     private let limit: Int
+    private let observer: RequestObserver?
     private let send: @Sendable (FrontToScheduler) -> Bool
 
     /// `limit`: entries at one time. `send` hands a message to the ring thread; false when a new request was not taken.
-    init(limit: Int, send: @escaping @Sendable (FrontToScheduler) -> Bool) {
+    init(
+        limit: Int, observer: RequestObserver? = nil, send: @escaping @Sendable (FrontToScheduler) -> Bool
+    ) {
         state = Mutex(State(serial: UInt64.random(in: 0..<(1 << 48))))
         self.limit = limit
+        self.observer = observer
         self.send = send
     }
 
@@ -50,8 +56,9 @@ final class ReplyBoard: Sendable {
     /// Opens one entry a sample, `rids[i]` for the slot `i` of the mailbox, all or none; returns their ids on the ring.
     /// `areChosen`: clients chose the ids, so that they may come again.
     func open(
-        _ rids: [String], into mailbox: Mailbox, areChosen: Bool, isInternal: Bool = false
+        _ rids: [String], into mailbox: Mailbox, areChosen: Bool, isInternal: Bool = false, call: HTTPCall? = nil
     ) throws(FrontError) -> [String] {
+        let now = Clocks.unix()
         let result: Result<[String], FrontError> = state.withLock { state in
             guard state.entries.count + rids.count <= limit else {
                 return .failure(.unavailable("The server has too many requests in flight; try again later."))
@@ -63,7 +70,9 @@ final class ReplyBoard: Sendable {
             for (index, rid) in rids.enumerated() {
                 state.serial += 1
                 let ringID = areChosen ? "\(rid)~\(String(state.serial, radix: 36))" : rid
-                state.entries[ringID] = Entry(rid: rid, mailbox: mailbox, index: index, isInternal: isInternal)
+                var entry = Entry(rid: rid, mailbox: mailbox, index: index, isInternal: isInternal)
+                if !isInternal { entry.track = call.map { RequestTrack(call: $0, rid: rid, openedAt: now) } }
+                state.entries[ringID] = entry
                 state.ringIDs[rid] = ringID
                 ringIDs.append(ringID)
             }
@@ -84,6 +93,7 @@ final class ReplyBoard: Sendable {
         let isOpen = state.withLock { state in
             guard state.entries[rid] != nil else { return false }
             state.entries[rid]?.phase = .dispatched(epoch: schedulerEpoch, at: now)
+            state.entries[rid]?.track?.dispatch(request, at: Clocks.unix())
             return true
         }
         guard isOpen else { return }
@@ -102,9 +112,13 @@ final class ReplyBoard: Sendable {
         var ended: [String] = []
         for delta in deltas {
             guard let entry = state.withLock({ $0.entries[delta.rid] }) else { continue }
-            // Closed before the reader knows of the end: what it does then must not end the request once more.
-            switch entry.mailbox.deliver(delta, to: entry.index, onEnd: { close(delta.rid) }) {
-            case .taken: break
+            // Whoever reads the end finds it settled: the entry is gone, and counted.
+            let delivery = entry.mailbox.deliver(delta, to: entry.index) {
+                watch(delta)
+                finish(close(delta.rid), delta.finish)
+            }
+            switch delivery {
+            case .taken: watch(delta)
             case .gap: gaps.append(delta.rid)
             case .ended:
                 ended.append(delta.rid)
@@ -124,6 +138,7 @@ final class ReplyBoard: Sendable {
         var rids: [String] = []
         for request in ended {
             guard let entry = close(request.rid) else { continue }
+            finish(entry, request.finish)
             entry.mailbox.end(entry.index, with: request.finish)
             rids.append(request.rid)
         }
@@ -133,8 +148,31 @@ final class ReplyBoard: Sendable {
     /// Vectors, each the ending of its request; the scheduler has forgotten these already.
     func deliver(_ replies: [EmbeddingReply]) {
         for reply in replies {
-            if let entry = close(reply.rid) { entry.mailbox.end(entry.index, with: reply) }
+            guard var entry = close(reply.rid) else { continue }
+            entry.track?.take(reply)
+            finish(entry, .length(0))
+            entry.mailbox.end(entry.index, with: reply)
         }
+    }
+
+    // MARK: Those who watch
+
+    private func watch(_ delta: TextDelta) {
+        guard let observer else { return }
+        let now = Clocks.unix()
+        let arrival = state.withLock { state -> RequestTrack.Arrival? in
+            guard let arrival = state.entries[delta.rid]?.track?.take(delta, at: now),
+                state.entries[delta.rid]?.track?.isStream == true
+            else { return nil }
+            return arrival
+        }
+        if let arrival { observer.arrived(arrival) }
+    }
+
+    /// An entry has its ending. What the scheduler never saw was refused or given up by the front, and is no request.
+    private func finish(_ entry: Entry?, _ reason: FinishReason?) {
+        guard let track = entry?.track, track.dispatchedAt > 0 else { return }
+        observer?.ended(track, reason)
     }
 
     // MARK: Endings that the front decides on
@@ -144,6 +182,7 @@ final class ReplyBoard: Sendable {
         var dispatched: [String] = []
         for ringID in ringIDs {
             guard let entry = close(ringID), case .dispatched = entry.phase else { continue }
+            finish(entry, nil)
             dispatched.append(ringID)
             post(.abort(.request(rid: ringID)))
         }
@@ -214,6 +253,7 @@ final class ReplyBoard: Sendable {
         }
         var dispatched: [String] = []
         for (ringID, entry) in failed {
+            finish(entry, nil)
             entry.mailbox.fail(error)
             guard releasing, case .dispatched = entry.phase else { continue }
             post(.abort(.request(rid: ringID)))

@@ -12,6 +12,8 @@ final class RingMonitor: Sendable {
 
     private struct State {
         var ring: RingState
+        /// Monotonic seconds of the ring thread's last look at the time.
+        var tickedAt = 0.0
         /// An earlier front's calls must not be taken for ours.
         var nextCall = UInt64.random(in: 1...1 << 62)
         var signs: [UInt64: Waiter<Bool>] = [:]
@@ -36,6 +38,8 @@ final class RingMonitor: Sendable {
     }
 
     var ring: RingState { state.withLock { $0.ring } }
+    /// The ring thread gets on.
+    var isTurning: Bool { Clocks.monotonic() - state.withLock { $0.tickedAt } < 2 }
     var schedulerProcess: Int32? { state.withLock { $0.ring.schedulerProcess } }
     var detokenizerProcess: Int32? { state.withLock { $0.ring.detokenizerProcess } }
 
@@ -83,7 +87,7 @@ final class RingMonitor: Sendable {
         var resume: [() -> Void] = []
         let actions = state.withLock { state in
             let actions = state.ring.note(message, now: now)
-            if state.ring.ready != nil {
+            if state.ring.ready != nil, state.ring.lastShowedProgress {
                 for waiter in state.signs.values { resume.append { waiter.continuation.resume(returning: true) } }
                 state.signs.removeAll()
             }
@@ -128,7 +132,8 @@ final class RingMonitor: Sendable {
 
     func tick(now: Double) {
         let (actions, resume, idleSince) = state.withLock { state in
-            (state.ring.tick(now: now), Self.giveUp(before: now, &state), state.ring.idleSince)
+            state.tickedAt = now
+            return (state.ring.tick(now: now), Self.giveUp(before: now, &state), state.ring.idleSince)
         }
         for step in resume { step() }
         actions.forEach(act)

@@ -50,6 +50,9 @@ struct RingState: Sendable {
     let limits: Limits
     private(set) var phase = SchedulerPhase.absent
     private(set) var load: SchedulerLoad?
+    private(set) var detokenizerFigures: DetokenizerFigures?
+    /// The last message was more than word of a scheduler that stands still.
+    private(set) var lastShowedProgress = false
     private var scheduler: Scheduler?
     private var detokenizer: Detokenizer?
     private var greetedAt = -Double.infinity
@@ -58,6 +61,9 @@ struct RingState: Sendable {
 
     /// A detokenizer that was silent for so long is not counted on by health checks: four of its heartbeats.
     static let detokenizerSilence = 2.0
+    /// The same of a scheduler, and the seconds after which its silence is no slowness any more.
+    static let schedulerSilence = 1.0
+    static let schedulerPause = 5.0
 
     init(limits: Limits) {
         self.limits = limits
@@ -70,6 +76,18 @@ struct RingState: Sendable {
     /// The processes to be watched; nil: none.
     var schedulerProcess: Int32? { scheduler?.processID }
     var detokenizerProcess: Int32? { detokenizer?.lostAt == nil ? detokenizer?.processID : nil }
+
+    /// Seconds since the scheduler was heard of; nil: there is none that takes requests.
+    func schedulerSilence(now: Double) -> Double? {
+        ready == nil ? nil : scheduler.map { now - $0.lastHeard }
+    }
+
+    /// Tokens can be expected: it was heard of just now, and gets on with its work. `stepPatience`: seconds that a step
+    /// may take.
+    func isSchedulerAlive(now: Double, stepPatience: Double = 20) -> Bool {
+        guard let scheduler, let silence = schedulerSilence(now: now) else { return false }
+        return silence < Self.schedulerSilence && !(scheduler.isBusy && now - scheduler.progressedAt > stepPatience)
+    }
 
     func isDetokenizerAlive(now: Double) -> Bool {
         guard let detokenizer, detokenizer.lostAt == nil else { return false }
@@ -86,6 +104,7 @@ struct RingState: Sendable {
 
     mutating func note(_ message: SchedulerToFront, now: Double) -> [Action] {
         var actions: [Action] = []
+        lastShowedProgress = true
         switch message {
         case .loading(let epoch, let processID, let share):
             actions += meet(epoch, processID, now)
@@ -96,7 +115,8 @@ struct RingState: Sendable {
         case .heartbeat(let beat, let load):
             actions += meet(beat.epoch, beat.processID, now)
             self.load = load
-            if scheduler?.progress != beat.progress || !beat.isBusy {
+            lastShowedProgress = scheduler?.progress != beat.progress || !beat.isBusy
+            if lastShowedProgress {
                 scheduler?.progress = beat.progress
                 scheduler?.progressedAt = now
             }
@@ -121,7 +141,8 @@ struct RingState: Sendable {
         case .hello(let epoch, let processID):
             detokenizer = Detokenizer(epoch: epoch, processID: processID, lastHeard: now)
             return [.tellDetokenizerStarted(epoch: epoch)]
-        case .heartbeat(let beat):
+        case .heartbeat(let beat, let figures):
+            detokenizerFigures = figures
             if detokenizer == nil || detokenizer?.epoch != beat.epoch {
                 detokenizer = Detokenizer(epoch: beat.epoch, processID: beat.processID, lastHeard: now)
             }

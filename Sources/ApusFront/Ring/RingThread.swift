@@ -96,6 +96,9 @@ final class RingThread: Sendable {
         return taken
     }
 
+    /// Messages that the other side has not taken.
+    var depth: Int { outgoing.withLock { $0.messages.count + $0.backlogCount } }
+
     /// Introduces this front to a scheduler that does not know it, or that it does not know.
     func greet() { post(.hello(frontEpoch: epoch)) }
 

@@ -14,6 +14,9 @@ final class WorkPool: Sendable {
     /// Pieces of work that wait or run at one time.
     private static let limit = 4_096
 
+    /// Pieces of work that wait or run.
+    var depth: Int { waiting.withLock { $0 } }
+
     /// Starts the threads; `shutDown` ends them.
     func start() {
         small.start()

@@ -1,4 +1,6 @@
+import ApusCore
 import ApusEngine
+import ApusWire
 
 /// The accounts of the KV pool: every page is free, cached (in the tree) or held by one request.
 ///
@@ -12,6 +14,9 @@ final class KVCache {
     let isDisabled: Bool
     private(set) var allocator: SlotAllocator
     let tree: RadixTree
+    /// Cached tokens that had to go, and the seconds that it took each time.
+    private(set) var evictedTokens = 0
+    private(set) var evictionSeconds = Histogram(SchedulerFigures.evictionBounds)
 
     init(slotCount: Int, pageSize: Int, isDisabled: Bool) {
         self.pageSize = pageSize
@@ -56,13 +61,20 @@ final class KVCache {
         guard missing > 0 else { return true }
         guard missing * pageSize <= availableTokens else { return false }
         if missing > allocator.free.count {
-            tree.evict(missing - allocator.free.count) { allocator.give($0) }
+            evict(missing - allocator.free.count)
         }
         for _ in 0..<missing {
             guard let page = allocator.take() else { preconditionFailure("evicted pages are missing") }
             append(page, to: table)
         }
         return true
+    }
+
+    private func evict(_ pageCount: Int) {
+        let start = Clocks.monotonic()
+        tree.evict(pageCount) { allocator.give($0) }
+        evictionSeconds.observe(Clocks.monotonic() - start)
+        evictedTokens += pageCount * pageSize
     }
 
     /// Puts the first `length` tokens, whose KV is computed, in the tree and under the lease. Pages of tokens that the

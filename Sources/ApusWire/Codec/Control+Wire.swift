@@ -7,6 +7,7 @@ extension ControlCall: WireValue {
         case proceed = 5
         case releaseMemory = 6
         case resumeMemory = 7
+        case configureLogging = 32
     }
 
     package func write(to writer: inout WireWriter) {
@@ -32,6 +33,9 @@ extension ControlCall: WireValue {
         case .resumeMemory(let parts):
             writer.append(tag: Tag.resumeMemory)
             writer.append(parts)
+        case .configureLogging(let settings):
+            writer.append(tag: Tag.configureLogging)
+            writer.append(settings)
         }
     }
 
@@ -44,6 +48,7 @@ extension ControlCall: WireValue {
         case .proceed: self = .proceed
         case .releaseMemory: self = .releaseMemory(try reader.value())
         case .resumeMemory: self = .resumeMemory(try reader.value())
+        case .configureLogging: self = .configureLogging(try reader.value())
         }
     }
 }

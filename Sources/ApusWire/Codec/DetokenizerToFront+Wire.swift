@@ -20,9 +20,10 @@ extension DetokenizerToFront: LinkMessage {
         case .gaps(let rids):
             writer.append(tag: Tag.gaps)
             writer.append(rids)
-        case .heartbeat(let heartbeat):
+        case .heartbeat(let heartbeat, let figures):
             writer.append(tag: Tag.heartbeat)
             writer.append(heartbeat)
+            writer.append(figures)
         }
     }
 
@@ -31,7 +32,7 @@ extension DetokenizerToFront: LinkMessage {
         case .hello: self = .hello(detokenizerEpoch: try reader.value(), processID: try reader.value())
         case .deltas: self = .deltas(try reader.value())
         case .gaps: self = .gaps(rids: try reader.value())
-        case .heartbeat: self = .heartbeat(try reader.value())
+        case .heartbeat: self = .heartbeat(try reader.value(), figures: try reader.value())
         }
     }
 

@@ -87,6 +87,7 @@ extension GenerateRequest: WireValue {
         writer.append(hidden)
         writer.append(cacheNamespace)
         writer.append(isHealthCheck)
+        writer.append(origin)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
@@ -94,7 +95,7 @@ extension GenerateRequest: WireValue {
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
             sampling: try reader.value(), stream: try reader.value(), streamInterval: try reader.value(),
             logprobs: try reader.value(), hidden: try reader.value(), cacheNamespace: try reader.value(),
-            isHealthCheck: try reader.value())
+            isHealthCheck: try reader.value(), origin: try reader.value())
     }
 }
 
@@ -105,12 +106,13 @@ extension EmbedRequest: WireValue {
         writer.append(inputIDs)
         writer.append(tokenTypes)
         writer.append(dimensions)
+        writer.append(origin)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
-            tokenTypes: try reader.value(), dimensions: try reader.value())
+            tokenTypes: try reader.value(), dimensions: try reader.value(), origin: try reader.value())
     }
 }
 

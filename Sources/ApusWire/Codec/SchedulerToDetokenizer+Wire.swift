@@ -5,6 +5,7 @@ extension SchedulerToDetokenizer: LinkMessage {
         case hello = 1
         case tokens = 2
         case forget = 3
+        case configureLogging = 4
     }
 
     package func write(to writer: inout WireWriter) {
@@ -18,6 +19,9 @@ extension SchedulerToDetokenizer: LinkMessage {
         case .forget(let rids):
             writer.append(tag: Tag.forget)
             writer.append(rids)
+        case .configureLogging(let settings):
+            writer.append(tag: Tag.configureLogging)
+            writer.append(settings)
         }
     }
 
@@ -26,12 +30,13 @@ extension SchedulerToDetokenizer: LinkMessage {
         case .hello: self = .hello(schedulerEpoch: try reader.value())
         case .tokens: self = .tokens(try reader.value())
         case .forget: self = .forget(rids: try reader.value())
+        case .configureLogging: self = .configureLogging(try reader.value())
         }
     }
 
     package func halves() -> (SchedulerToDetokenizer, SchedulerToDetokenizer)? {
         switch self {
-        case .hello: nil
+        case .hello, .configureLogging: nil
         case .tokens(let updates): ApusWire.halves(updates) { .tokens($0) }
         case .forget(let rids): ApusWire.halves(rids) { .forget(rids: $0) }
         }
@@ -74,12 +79,14 @@ extension StreamOpening: WireValue {
         writer.append(skipSpecialTokens)
         writer.append(noStopTrim)
         writer.append(stream)
+        writer.append(origin)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             promptTail: try reader.value(), stopStrings: try reader.value(), stopRegexes: try reader.value(),
-            skipSpecialTokens: try reader.value(), noStopTrim: try reader.value(), stream: try reader.value())
+            skipSpecialTokens: try reader.value(), noStopTrim: try reader.value(), stream: try reader.value(),
+            origin: try reader.value())
     }
 }
 
@@ -141,13 +148,15 @@ extension Usage: WireValue {
 }
 
 extension Timing: WireValue {
-    static let byteCount = 4 * 8
+    static let byteCount = 6 * 8
 
     package func write(to writer: inout WireWriter) {
         writer.append(queued)
         writer.append(forwardEntry)
         writer.append(prefillFinished)
         writer.append(finished)
+        writer.append(textBegun)
+        writer.append(textFinished)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
@@ -156,5 +165,7 @@ extension Timing: WireValue {
         forwardEntry = try reader.value()
         prefillFinished = try reader.value()
         finished = try reader.value()
+        textBegun = try reader.value()
+        textFinished = try reader.value()
     }
 }

@@ -116,16 +116,19 @@ extension EndedRequest: WireElement {
 }
 
 extension EmbeddingReply: WireElement {
-    package static var leastByteCount: Int { String.leastByteCount + 4 + 8 }
+    package static var leastByteCount: Int { String.leastByteCount + 4 + 8 + Timing.byteCount }
 
     package func write(to writer: inout WireWriter) {
         writer.append(rid)
         writer.append(vector)
         writer.append(promptTokens)
+        writer.append(timing)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
-        self.init(rid: try reader.value(), vector: try reader.value(), promptTokens: try reader.value())
+        self.init(
+            rid: try reader.value(), vector: try reader.value(), promptTokens: try reader.value(),
+            timing: try reader.value())
     }
 }
 
@@ -137,13 +140,14 @@ extension SchedulerLoad: WireValue {
         writer.append(cachedTokens)
         writer.append(heldTokens)
         writer.append(generationThroughput)
+        writer.append(figures)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             running: try reader.value(), queued: try reader.value(), freeTokens: try reader.value(),
             cachedTokens: try reader.value(), heldTokens: try reader.value(),
-            generationThroughput: try reader.value())
+            generationThroughput: try reader.value(), figures: try reader.value())
     }
 }
 

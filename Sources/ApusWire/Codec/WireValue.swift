@@ -63,7 +63,9 @@ extension Bool: WireValue {
     }
 }
 
-extension Int: WireValue {
+extension Int: WireElement {
+    package static var leastByteCount: Int { 8 }
+
     package func write(to writer: inout WireWriter) { writer.append(integer: Int64(self)) }
     package init(from reader: inout WireReader) throws(FrameError) { self = Int(try reader.integer(Int64.self)) }
 }
@@ -85,7 +87,9 @@ extension Float: WireElement {
     package init(from reader: inout WireReader) throws(FrameError) { self.init(bitPattern: try reader.integer()) }
 }
 
-extension Double: WireValue {
+extension Double: WireElement {
+    package static var leastByteCount: Int { 8 }
+
     package func write(to writer: inout WireWriter) { writer.append(integer: bitPattern) }
     package init(from reader: inout WireReader) throws(FrameError) { self.init(bitPattern: try reader.integer()) }
 }

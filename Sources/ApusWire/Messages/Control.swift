@@ -12,6 +12,8 @@ package enum ControlCall: Sendable, Equatable {
     /// Gives memory back to the system; only while nothing runs.
     case releaseMemory(MemoryParts)
     case resumeMemory(MemoryParts)
+    /// For the scheduler and the detokenizer behind it.
+    case configureLogging(LogSettings)
 }
 
 /// How a control call ended.
@@ -50,6 +52,19 @@ package enum PauseMode: UInt8, Sendable, CaseIterable {
     case retract = 2
     /// They keep what they have.
     case inPlace = 3
+}
+
+/// What the processes' logs tell from now on; nil: as before.
+package struct LogSettings: Sendable, Hashable {
+    /// The least level that is logged, as `--log-level` names it.
+    package var level: String?
+    /// Requests are named at info rather than at debug.
+    package var logsRequests: Bool?
+
+    package init(level: String? = nil, logsRequests: Bool? = nil) {
+        self.level = level
+        self.logsRequests = logsRequests
+    }
 }
 
 /// Memory that can be given back.

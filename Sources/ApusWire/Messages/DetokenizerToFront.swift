@@ -8,7 +8,7 @@ package enum DetokenizerToFront: Sendable, Equatable {
     /// Updates of these streams had a gap: the front asks the scheduler to send them again.
     case gaps(rids: [String])
     /// Sent twice a second, so that silence means something.
-    case heartbeat(Heartbeat)
+    case heartbeat(Heartbeat, figures: DetokenizerFigures = DetokenizerFigures())
 }
 
 /// New text and tokens of one request. After a restart of the detokenizer a stream begins again at 0:

@@ -41,11 +41,12 @@ package struct GenerateRequest: Sendable, Equatable {
     package var cacheNamespace: String
     /// Answered by the next step of any kind, and left out of statistics.
     package var isHealthCheck: Bool
+    package var origin: RequestOrigin
 
     package init(
         rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], sampling: SamplingParameters = SamplingParameters(),
         stream: Bool = false, streamInterval: Int = 1, logprobs: LogprobRequest? = nil, hidden: HiddenRequest? = nil,
-        cacheNamespace: String = "", isHealthCheck: Bool = false
+        cacheNamespace: String = "", isHealthCheck: Bool = false, origin: RequestOrigin = RequestOrigin()
     ) {
         self.rid = rid
         self.schedulerEpoch = schedulerEpoch
@@ -57,6 +58,7 @@ package struct GenerateRequest: Sendable, Equatable {
         self.hidden = hidden
         self.cacheNamespace = cacheNamespace
         self.isHealthCheck = isHealthCheck
+        self.origin = origin
     }
 }
 
@@ -72,15 +74,18 @@ package struct EmbedRequest: Sendable, Equatable {
     package var tokenTypes: [Int32]
     /// Leading numbers of the vector that are wanted; nil: all.
     package var dimensions: Int?
+    package var origin: RequestOrigin
 
     package init(
-        rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], tokenTypes: [Int32] = [], dimensions: Int? = nil
+        rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], tokenTypes: [Int32] = [], dimensions: Int? = nil,
+        origin: RequestOrigin = RequestOrigin()
     ) {
         self.rid = rid
         self.schedulerEpoch = schedulerEpoch
         self.inputIDs = inputIDs
         self.tokenTypes = tokenTypes
         self.dimensions = dimensions
+        self.origin = origin
     }
 }
 

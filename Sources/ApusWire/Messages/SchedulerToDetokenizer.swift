@@ -8,6 +8,7 @@ package enum SchedulerToDetokenizer: Sendable, Equatable {
     case tokens([TokenUpdate])
     /// These requests are over without a further update (aborted and released).
     case forget(rids: [String])
+    case configureLogging(LogSettings)
 }
 
 /// New tokens of one request.
@@ -59,10 +60,11 @@ package struct StreamOpening: Sendable, Equatable {
     package var noStopTrim: Bool
     /// The client wants a stream; otherwise nothing need be passed on before the end.
     package var stream: Bool
+    package var origin: RequestOrigin
 
     package init(
         promptTail: [Int32], stopStrings: [String], stopRegexes: [String], skipSpecialTokens: Bool, noStopTrim: Bool,
-        stream: Bool
+        stream: Bool, origin: RequestOrigin = RequestOrigin()
     ) {
         self.promptTail = promptTail
         self.stopStrings = stopStrings
@@ -70,6 +72,7 @@ package struct StreamOpening: Sendable, Equatable {
         self.skipSpecialTokens = skipSpecialTokens
         self.noStopTrim = noStopTrim
         self.stream = stream
+        self.origin = origin
     }
 }
 
@@ -140,6 +143,9 @@ package struct Timing: Sendable, Hashable {
     package var forwardEntry = 0.0
     package var prefillFinished = 0.0
     package var finished = 0.0
+    /// When the detokenizer began with the stream, and when it had done with it; only noted of requests that are traced.
+    package var textBegun = 0.0
+    package var textFinished = 0.0
 
     package init() {}
 }

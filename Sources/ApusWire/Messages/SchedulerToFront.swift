@@ -72,11 +72,13 @@ package struct EmbeddingReply: Sendable, Equatable {
     package var rid: String
     package var vector: [Float]
     package var promptTokens: Int
+    package var timing: Timing
 
-    package init(rid: String, vector: [Float], promptTokens: Int) {
+    package init(rid: String, vector: [Float], promptTokens: Int, timing: Timing = Timing()) {
         self.rid = rid
         self.vector = vector
         self.promptTokens = promptTokens
+        self.timing = timing
     }
 }
 
@@ -97,9 +99,12 @@ package struct SchedulerLoad: Sendable, Equatable {
     package var heldTokens: Int
     /// Tokens generated a second, over the last decode interval.
     package var generationThroughput: Double
+    /// As they were some time ago: heartbeats renew them.
+    package var figures: SchedulerFigures
 
     package init(
-        running: Int, queued: Int, freeTokens: Int, cachedTokens: Int, heldTokens: Int, generationThroughput: Double
+        running: Int, queued: Int, freeTokens: Int, cachedTokens: Int, heldTokens: Int, generationThroughput: Double,
+        figures: SchedulerFigures = SchedulerFigures()
     ) {
         self.running = running
         self.queued = queued
@@ -107,6 +112,7 @@ package struct SchedulerLoad: Sendable, Equatable {
         self.cachedTokens = cachedTokens
         self.heldTokens = heldTokens
         self.generationThroughput = generationThroughput
+        self.figures = figures
     }
 }
 

@@ -35,7 +35,11 @@ struct DetokenizerCommand: ParsableCommand {
             logger: role.logger)
         role.ending.onAsk { wake.wake() }
         role.notify.ready()
-        detokenizer.run { role.ending.isAsked }
+        var sign = LifeSign(role.notify)
+        detokenizer.run {
+            sign.give()
+            return role.ending.isAsked
+        }
         role.notify.stopping()
     }
 }

@@ -37,6 +37,7 @@ struct EmbeddingSchedulerRole {
         let front = try ZeroMQOutbox<SchedulerToFront>(to: .front, in: role.directory, context: context)
         let runtime = try TensorRuntime(
             threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
+        _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: 0))
 
         let before = try LoadedModel.memory()
         let model = try load(runtime) { share in
@@ -66,13 +67,9 @@ struct EmbeddingSchedulerRole {
         }
         role.ending.onAsk { wake.wake() }
         role.notify.ready()
-        var nextSign = 0.0
+        var sign = LifeSign(role.notify)
         scheduler.run {
-            let now = Clocks.monotonic()
-            if now >= nextSign {
-                nextSign = now + SchedulerRole.signInterval
-                role.notify.alive()
-            }
+            sign.give()
             return role.ending.isAsked
         }
         heartbeat.finish()

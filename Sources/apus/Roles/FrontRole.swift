@@ -59,6 +59,14 @@ struct FrontRole: Sendable {
             notify.stopping()
             Task { await group.triggerGracefulShutdown() }
         }
+        // From a task, so that threads which stand still are noticed as well as a ring that does.
+        let signs = Task {
+            while !Task.isCancelled {
+                if front.isAlive { notify.alive() }
+                try? await Task.sleep(for: .seconds(LifeSign.interval))
+            }
+        }
+        defer { signs.cancel() }
         do {
             try await group.run()
         } catch {
@@ -109,9 +117,7 @@ struct FrontRole: Sendable {
         front.keepAlive = given.environment.keepAliveTimeout
         front.drainTimeout = Self.drainTimeout(given)
         front.schedulerPatience = given.watchdogTimeout
-        front.enableMetrics = given["enable-metrics"] == .boolean(true)
-        front.accessLog = Self.accessLog(level: given.httpLogLevel)
-        front.requestLog = Self.requestLog(given)
+        try front.observe(given, version: Version.text, logger: role.logger)
         return front
     }
 
@@ -120,19 +126,6 @@ struct FrontRole: Sendable {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
         return logger
-    }
-
-    /// Access log lines appear at info and below.
-    private static func accessLog(level: String) -> (@Sendable (String) -> Void)? {
-        guard let level = Logger.Level(rawValue: level), level <= .info else { return nil }
-        return { line in StandardErrorLog.write("\(line)\n") }
-    }
-
-    private static func requestLog(_ given: ServeConfiguration) -> RequestLog? {
-        guard given.logsRequests, let level = RequestLog.Level(rawValue: given.requestLogLevel),
-            let format = RequestLog.Format(rawValue: given.requestLogFormat)
-        else { return nil }
-        return RequestLog(level: level, format: format) { line in StandardErrorLog.write("\(line)\n") }
     }
 
     /// A port that cannot be had is the commonest mistake, and deserves to be named.

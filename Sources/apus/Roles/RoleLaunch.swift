@@ -44,7 +44,9 @@ struct RoleLaunch: Sendable {
         } else {
             launch = try Launch.read(command: role.rawValue, arguments: arguments, environment: environment)
         }
-        StandardErrorLog.bootstrap(role: role.rawValue, level: launch.configuration.logLevel)
+        let given = launch.configuration
+        StandardErrorLog.bootstrap(
+            role: role.rawValue, level: given.logLevel, format: given.logFormat, logsRequests: given.logsRequests)
         logger = Logger(label: "apus.\(role.rawValue)")
         launch.warn(logger)
         directory = try RuntimeDirectory(flag: launch.configuration.runtimeDirectory, environment: environment)

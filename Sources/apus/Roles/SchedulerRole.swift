@@ -53,6 +53,7 @@ struct SchedulerRole {
         }
         let runtime = try TensorRuntime(
             threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
+        _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: 0))
         let model = try LoadedModel(loader, runtime, given, role.logger, open: open) { share in
             _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
             role.notify.status("loading \(Int(share * 100))%")
@@ -76,21 +77,14 @@ struct SchedulerRole {
         role.notify.ready()
         // The pool's first thread is this one; threads that it started before stay free.
         if let first = plan.processors.first { ThreadIdentity.pin(to: first) }
-        var nextSign = 0.0
+        var sign = LifeSign(role.notify)
         scheduler.run {
             // Asked between steps, so that a step that never ends is noticed by whoever watches.
-            let now = Clocks.monotonic()
-            if now >= nextSign {
-                nextSign = now + Self.signInterval
-                role.notify.alive()
-            }
+            sign.give()
             return role.ending.isAsked
         }
         heartbeat.finish()
     }
-
-    /// Seconds between two signs of life for the watchdog.
-    static let signInterval = 0.5
 
     static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {
         guard let wanted = given.contextLength, wanted > model, !given.environment.allowsLongerContext else { return }

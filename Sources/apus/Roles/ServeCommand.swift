@@ -31,7 +31,8 @@ struct ServeCommand: ParsableCommand {
     private func serve() throws -> Int32 {
         let environment = Executable.environment
         let launch = try Launch.read(command: "serve", arguments: arguments, environment: environment)
-        StandardErrorLog.bootstrap(role: "serve", level: launch.configuration.logLevel)
+        StandardErrorLog.bootstrap(
+            role: "serve", level: launch.configuration.logLevel, format: launch.configuration.logFormat)
         let logger = Logger(label: "apus.serve")
         launch.warn(logger)
 

@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0300"
+    private static let header = "41505553 0500"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -19,7 +19,15 @@ import Testing
     private static let usage =
         "0100000000000000 0200000000000000 0300000000000000 0400000000000000"
         + "01000000 01000000 77 0500000000000000"
-    private static let timing = "000000000000f03f 0000000000000040 0000000000000840 0000000000001040"
+    private static let timing =
+        "000000000000f03f 0000000000000040 0000000000000840 0000000000001040"
+        + "0000000000001440 0000000000001840"
+    /// `RequestOrigin`s: without anything, and with "i" and a trace.
+    private static let nobody = "00000000 00"
+    private static let somebody =
+        "01000000 69 01 0100000000000000 0200000000000000 0300000000000000 01"
+    private static let origin = RequestOrigin(
+        requestID: "i", trace: TraceContext(traceHigh: 1, traceLow: 2, spanID: 3, isSampled: true))
 
     private func usage() -> Usage {
         Usage(
@@ -33,6 +41,8 @@ import Testing
         timing.forwardEntry = 2
         timing.prefillFinished = 3
         timing.finished = 4
+        timing.textBegun = 5
+        timing.textFinished = 6
         return timing
     }
 
@@ -49,7 +59,7 @@ import Testing
             FrontToScheduler.embed(
                 EmbedRequest(rid: "e", schedulerEpoch: 2, inputIDs: [5, 6], tokenTypes: [0, 1], dimensions: 3)),
             "01 11", "01000000 65 0200000000000000", "02000000 05000000 06000000", "02000000 00000000 01000000",
-            "01 0300000000000000")
+            "01 0300000000000000", Self.nobody)
     }
 
     @Test func generate() throws {
@@ -77,7 +87,7 @@ import Testing
         let request = GenerateRequest(
             rid: "r", schedulerEpoch: 9, inputIDs: [1, -1], sampling: sampling, stream: true, streamInterval: 8,
             logprobs: LogprobRequest(promptStart: 0, topCount: 5, tokenIDs: [6]), hidden: .full, cacheNamespace: "n",
-            isHealthCheck: true)
+            isHealthCheck: true, origin: Self.origin)
         try check(
             FrontToScheduler.generate(request), "01 02",
             "01000000 72", "0900000000000000", "02000000 01000000 ffffffff",
@@ -88,15 +98,19 @@ import Testing
             "01000000 01000000 58", "01000000 02010000", "00000000", "01", "00", "01", "00",
             "01 02 01000000 61 02 0200000000000000", "01 04000000",
             "01", "0800000000000000",
-            "01 01 0000000000000000 0500000000000000 01000000 06000000", "01 02", "01000000 6e", "01")
+            "01 01 0000000000000000 0500000000000000 01000000 06000000", "01 02", "01000000 6e", "01",
+            Self.somebody)
     }
 
     @Test func schedulerToDetokenizer() throws {
         try check(SchedulerToDetokenizer.hello(schedulerEpoch: 5), "02 01", "0500000000000000")
         try check(SchedulerToDetokenizer.forget(rids: ["a"]), "02 03", "01000000 01000000 61")
+        try check(
+            SchedulerToDetokenizer.configureLogging(LogSettings(level: "info", logsRequests: true)), "02 04",
+            "01 04000000 696e666f 01 01")
         let opening = StreamOpening(
             promptTail: [1], stopStrings: ["s"], stopRegexes: [], skipSpecialTokens: true, noStopTrim: false,
-            stream: true)
+            stream: true, origin: Self.origin)
         let logprobs = TokenLogprobs(
             token: 2, logprob: nil, top: [.init(token: 3, logprob: -1)], chosen: [])
         let update = TokenUpdate(
@@ -104,7 +118,7 @@ import Testing
             hidden: [HiddenState([1, -2])], finish: .stopToken(4), usage: usage(), timing: timing())
         try check(
             SchedulerToDetokenizer.tokens([update]), "02 02", "01000000",
-            "01000000 72", "01 01000000 01000000 01000000 01000000 73 00000000 01 00 01",
+            "01000000 72", "01 01000000 01000000 01000000 01000000 73 00000000 01 00 01", Self.somebody,
             "0200000000000000", "01000000 04000000",
             "01000000 02000000 00 01000000 03000000 000080bf 00000000", "00000000",
             "01000000 02000000 0000803f 000000c0", "00000000",
@@ -124,9 +138,15 @@ import Testing
             "00000000", "01000000 01000000 0000803f",
             "01 05 1000000000000000", Self.usage, Self.timing)
         try check(DetokenizerToFront.gaps(rids: ["r"]), "03 03", "01000000 01000000 72")
+        var figures = DetokenizerFigures()
+        (figures.streams, figures.backlog, figures.tokens, figures.messages) = (1, 2, 3, 4)
+        (figures.process.cpuSeconds, figures.process.residentBytes, figures.process.allocatedBytes) = (1, 5, 6)
         try check(
-            DetokenizerToFront.heartbeat(Heartbeat(epoch: 1, processID: 2, progress: 3, isBusy: true)), "03 04",
-            "0100000000000000 02000000 0300000000000000 01")
+            DetokenizerToFront.heartbeat(
+                Heartbeat(epoch: 1, processID: 2, progress: 3, isBusy: true), figures: figures), "03 04",
+            "0100000000000000 02000000 0300000000000000 01",
+            "0100000000000000 0200000000000000 0300000000000000 0400000000000000",
+            "000000000000f03f 0500000000000000 0600000000000000")
     }
 
     @Test func schedulerToFront() throws {
@@ -141,10 +161,27 @@ import Testing
             SchedulerToFront.ready(ready), "04 02", "0100000000000000 02000000 0300000000000000 0400000000000000",
             "0500000000000000 0600000000000000 0700000000000000 01000000 08000000 01000000 76 02000000 7b7d",
             "01 01000000 70 01")
+        var figures = SchedulerFigures()
+        figures.evictableTokens = 1
+        figures.weightFailures = 2
+        figures.stages.reply = 1
+        figures.forwardSeconds = Histogram([1])
+        figures.evictionSeconds = Histogram([])
+        figures.evictionSeconds.observe(1, times: 3)
+        figures.process.allocatedBytes = 7
         let load = SchedulerLoad(
-            running: 1, queued: 2, freeTokens: 3, cachedTokens: 4, heldTokens: 5, generationThroughput: 1)
+            running: 1, queued: 2, freeTokens: 3, cachedTokens: 4, heldTokens: 5, generationThroughput: 1,
+            figures: figures)
+        let none = "0000000000000000"
         let loadHex =
             "0100000000000000 0200000000000000 0300000000000000 0400000000000000 0500000000000000 000000000000f03f"
+            // Counts first, then shares and seconds, the loop's stages, moments, histograms and the process.
+            + "0100000000000000" + String(repeating: none, count: 14) + "0200000000000000" + none + none + none
+            + String(repeating: none, count: 5) + "000000000000f03f"
+            + "06000000" + String(repeating: none, count: 6)
+            + "01000000 000000000000f03f 02000000" + none + none + none
+            + "00000000 01000000 0300000000000000 0000000000000840"
+            + none + none + "0700000000000000"
         try check(
             SchedulerToFront.heartbeat(Heartbeat(epoch: 1, processID: 2, progress: 3, isBusy: false), load: load),
             "04 03", "0100000000000000 02000000 0300000000000000 00", loadHex)
@@ -154,8 +191,10 @@ import Testing
             "01000000 01000000 72 06 01000000 6d 01 9001000000000000 00")
         try check(SchedulerToFront.healthy(rid: "h"), "04 05", "01000000 68")
         try check(
-            SchedulerToFront.embeddings([EmbeddingReply(rid: "e", vector: [1, -0.5], promptTokens: 4)]), "04 11",
-            "01000000 01000000 65", "02000000 0000803f 000000bf", "0400000000000000")
+            SchedulerToFront.embeddings([
+                EmbeddingReply(rid: "e", vector: [1, -0.5], promptTokens: 4, timing: timing())
+            ]), "04 11",
+            "01000000 01000000 65", "02000000 0000803f 000000bf", "0400000000000000", Self.timing)
         try check(SchedulerToFront.flushed(call: 1, outcome: .timedOut), "04 06", "0100000000000000 02")
         try check(
             SchedulerToFront.state(call: 1, SchedulerState(load: load, details: "")), "04 07", "0100000000000000",
@@ -177,6 +216,7 @@ import Testing
         try check(.proceed, "05")
         try check(.releaseMemory(MemoryParts(kvCache: true, weights: false)), "06 01 00")
         try check(.resumeMemory(MemoryParts(kvCache: false, weights: true)), "07 00 01")
+        try check(.configureLogging(LogSettings(level: "info", logsRequests: nil)), "20 01 04000000 696e666f 00")
     }
 
     @Test func controlReplies() throws {

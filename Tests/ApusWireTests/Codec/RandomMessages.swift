@@ -16,7 +16,7 @@ struct RandomMessages {
             .embed(
                 EmbedRequest(
                     rid: text(), schedulerEpoch: random.next(), inputIDs: array { $0.int32() },
-                    tokenTypes: array { $0.int32() }, dimensions: maybe { $0.int() }))
+                    tokenTypes: array { $0.int32() }, dimensions: maybe { $0.int() }, origin: origin()))
         case 0: .hello(frontEpoch: random.next())
         case 1: .generate(request())
         case 2: .abort(chance() ? .everything : .request(rid: text()))
@@ -30,7 +30,8 @@ struct RandomMessages {
     }
 
     mutating func schedulerToDetokenizer() -> SchedulerToDetokenizer {
-        switch pick(3) {
+        switch pick(4) {
+        case 3: .configureLogging(logSettings())
         case 0: .hello(schedulerEpoch: random.next())
         case 1: .tokens(array { $0.update() })
         default: .forget(rids: array { $0.text() })
@@ -42,7 +43,7 @@ struct RandomMessages {
         case 0: .hello(detokenizerEpoch: random.next(), processID: int32())
         case 1: .deltas(array { $0.delta() })
         case 2: .gaps(rids: array { $0.text() })
-        default: .heartbeat(heartbeat())
+        default: .heartbeat(heartbeat(), figures: detokenizerFigures())
         }
     }
 
@@ -52,7 +53,8 @@ struct RandomMessages {
             .embeddings(
                 array {
                     EmbeddingReply(
-                        rid: $0.text(), vector: $0.array { Float($0.int32()) / 7 }, promptTokens: $0.int())
+                        rid: $0.text(), vector: $0.array { Float($0.int32()) / 7 }, promptTokens: $0.int(),
+                        timing: $0.timing())
                 })
         case 0: .loading(schedulerEpoch: random.next(), processID: int32(), share: double())
         case 1:
@@ -77,7 +79,8 @@ struct RandomMessages {
 
     mutating func control() -> ControlCall {
         let parts = MemoryParts(kvCache: chance(), weights: chance())
-        return switch pick(7) {
+        return switch pick(8) {
+        case 7: .configureLogging(logSettings())
         case 0:
             .updateWeights(
                 WeightUpdate(
@@ -125,7 +128,7 @@ struct RandomMessages {
                 LogprobRequest(
                     promptStart: $0.maybe { $0.int() }, topCount: $0.int(), tokenIDs: $0.array { $0.int32() })
             }, hidden: maybe { HiddenRequest.allCases.randomElement(using: &$0.random)! }, cacheNamespace: text(),
-            isHealthCheck: chance())
+            isHealthCheck: chance(), origin: origin())
     }
 
     mutating func sampling() -> SamplingParameters {
@@ -167,7 +170,7 @@ struct RandomMessages {
     private mutating func opening() -> StreamOpening {
         StreamOpening(
             promptTail: array { $0.int32() }, stopStrings: array { $0.text() }, stopRegexes: array { $0.text() },
-            skipSpecialTokens: chance(), noStopTrim: chance(), stream: chance())
+            skipSpecialTokens: chance(), noStopTrim: chance(), stream: chance(), origin: origin())
     }
 
     private mutating func hidden() -> HiddenState { HiddenState(array { $0.float() }) }
@@ -206,6 +209,8 @@ struct RandomMessages {
         timing.forwardEntry = double()
         timing.prefillFinished = double()
         timing.finished = double()
+        timing.textBegun = double()
+        timing.textFinished = double()
         return timing
     }
 
@@ -216,7 +221,50 @@ struct RandomMessages {
     private mutating func load() -> SchedulerLoad {
         SchedulerLoad(
             running: int(), queued: int(), freeTokens: int(), cachedTokens: int(), heldTokens: int(),
-            generationThroughput: double())
+            generationThroughput: double(), figures: figures())
+    }
+
+    private mutating func figures() -> SchedulerFigures {
+        var figures = SchedulerFigures()
+        figures.evictableTokens = int()
+        figures.retractedOutputTokens = int()
+        figures.newTokenRatio = double()
+        figures.stages.forward = double()
+        figures.decodeMoments = array { $0.double() }
+        figures.forwardSeconds.observe(Double(pick(100)), times: pick(1000))
+        figures.evictionSeconds.observe(Double(pick(100)) / 1e6)
+        figures.process = processUsage()
+        return figures
+    }
+
+    private mutating func detokenizerFigures() -> DetokenizerFigures {
+        var figures = DetokenizerFigures()
+        figures.streams = int()
+        figures.tokens = int()
+        figures.process = processUsage()
+        return figures
+    }
+
+    private mutating func processUsage() -> ProcessUsage {
+        var usage = ProcessUsage()
+        usage.cpuSeconds = double()
+        usage.residentBytes = int()
+        usage.allocatedBytes = int()
+        return usage
+    }
+
+    private mutating func origin() -> RequestOrigin {
+        RequestOrigin(
+            requestID: text(),
+            trace: maybe {
+                TraceContext(
+                    traceHigh: $0.random.next(), traceLow: $0.random.next() | 1, spanID: $0.random.next() | 1,
+                    isSampled: $0.chance())
+            })
+    }
+
+    private mutating func logSettings() -> LogSettings {
+        LogSettings(level: maybe { $0.text() }, logsRequests: maybe { $0.chance() })
     }
 
     private mutating func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }

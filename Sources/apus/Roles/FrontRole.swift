@@ -52,7 +52,10 @@ struct FrontRole: Sendable {
                     outbox: try ZeroMQOutbox<FrontToScheduler>(to: .scheduler, in: directory, context: context),
                     watch: { inbox.watch($0) }, unwatch: { inbox.unwatch($0) })
             },
-            onUp: { notify.ready() })
+            onUp: {
+                notify.ready()
+                notify.alive()
+            })
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [front], logger: Self.quiet(role.logger)))
         role.ending.onAsk {

@@ -36,6 +36,8 @@ let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomi
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 
 let package = Package(
@@ -52,6 +54,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.20.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -90,8 +93,8 @@ let package = Package(
             "ApusFront",
             [
                 "ApusCore", "ApusJSON", "ApusJinja", "ApusRegex", "ApusGrammar", "ApusWire", "ApusText", "ApusObserve",
-                logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, nioHTTPTypes,
-                httpTypes,
+                logging, hummingbird, hummingbirdCore, lifecycle, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
+                nioSSL, httpTypes,
             ]),
         target("ApusSupervisor", ["ApusCore", "ApusObserve", logging]),
         target("ApusConfiguration", ["ApusCore", "ApusJSON", configuration, yams]),
@@ -137,7 +140,7 @@ let package = Package(
             "ApusFrontTests",
             [
                 "ApusFront", "ApusGrammar", "ApusWire", "ApusText", "ApusCore", "ApusJSON", "ApusObserve", logging,
-                hummingbird, lifecycle, nioCore, httpTypes,
+                hummingbird, lifecycle, nioCore, nioSSL, httpTypes,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),

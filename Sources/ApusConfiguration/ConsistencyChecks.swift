@@ -23,7 +23,7 @@ extension ServeConfiguration {
         if loadFormat == "dummy", modelPath == nil {
             throw ConfigurationError("argument --load-format: dummy needs --model-path, a folder with a config.json")
         }
-        if adminAPIKey != nil, apiKey == adminAPIKey {
+        if let key = text("admin-api-key"), key == text("api-key") {
             throw ConfigurationError("argument --admin-api-key: the same as --api-key, which protects nothing more")
         }
     }

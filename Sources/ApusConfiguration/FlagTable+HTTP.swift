@@ -10,7 +10,14 @@ extension FlagTable {
             "Be up at once, without a first request to itself."),
         Flag("warmups", .text, .noEffect("there are no named warm-ups"), section: .http, "Named extra warm-ups."),
         Flag("api-key", .text, section: .http, isSecret: true, "Key that clients must send (Authorization: Bearer)."),
+        Flag(
+            "api-key-file", .text, section: .http,
+            "File whose first line is the API key; it may change (SIGHUP). Default: the credential apus.api-key."),
         Flag("admin-api-key", .text, section: .http, isSecret: true, "Key for the routes that change the server."),
+        Flag(
+            "admin-api-key-file", .text, section: .http,
+            "File whose first line is the admin key; it may change (SIGHUP). Default: the credential apus.admin-api-key."
+        ),
         Flag(
             "served-model-name", .text, section: .http, "Name shown by /v1/models; no colon. Default: the model path."),
         Flag(
@@ -63,8 +70,16 @@ extension FlagTable {
             "strip-thinking-cache", .boolean, default: .boolean(false),
             .refused("reasoning is not parsed by this version"), section: .http, "Drop reasoning from the cache."),
         Flag(
-            "enable-ssl-refresh", .boolean, default: .boolean(false), .refused("put a TLS proxy in front"),
-            section: .http, "Reload certificates."),
+            "ssl-certfile", .text, section: .http,
+            "Certificate chain in PEM, the server's own first: HTTPS instead of HTTP. Read again at SIGHUP."),
+        Flag("ssl-keyfile", .text, section: .http, "Private key of the certificate, in PEM."),
+        Flag("ssl-keyfile-password", .text, section: .http, isSecret: true, "Password of an encrypted private key."),
+        Flag(
+            "ssl-ca-certs", .text, section: .http,
+            "Certificates in PEM that must have signed the certificate of a client that shows one."),
+        Flag(
+            "enable-ssl-refresh", .boolean, default: .boolean(false), section: .http,
+            "Notice by itself when the files of --ssl-certfile and its kin change."),
         Flag(
             "tokenizer-worker-num", .integer(1...Int.max), default: .integer(1),
             .only(["1"], "tokenising already runs on several threads of one front"), section: .http,
@@ -109,9 +124,5 @@ extension FlagTable {
         Flag(
             "enable-response-store", .boolean, default: .boolean(false), .refused("responses are not stored"),
             section: .http, "Keep responses."),
-    ]
-
-    static let httpFamilies: [FlagFamily] = [
-        FlagFamily("ssl-", .refused("Apus speaks plain HTTP; put a TLS proxy in front"))
     ]
 }

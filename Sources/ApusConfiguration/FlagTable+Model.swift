@@ -37,6 +37,9 @@ extension FlagTable {
             "is-embedding", .boolean, default: .boolean(false), section: .model,
             "Serve a causal model as an embedding model; encoders and classifiers need no flag."),
         Flag(
+            "allowed-model-roots", .list, section: .model,
+            "Folders below which /update_weights_from_disk may find models, links followed. Default: anywhere."),
+        Flag(
             "revision", .text, section: .model,
             "Branch, tag or commit of a model in the Hugging Face cache. Default: main."),
         Flag(

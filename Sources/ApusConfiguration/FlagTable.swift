@@ -8,7 +8,7 @@ package struct FlagTable: Sendable {
     /// The flags of `apus serve` and of each role.
     package static let standard = FlagTable(
         flags: modelFlags + httpFlags + memoryFlags + executionFlags + observabilityFlags + processFlags,
-        families: executionFamilies + memoryFamilies + httpFamilies)
+        families: executionFamilies + memoryFamilies)
 
     package init(flags: [Flag], families: [FlagFamily] = []) {
         self.flags = flags
@@ -31,7 +31,7 @@ package struct FlagTable: Sendable {
         families.first { name.hasPrefix($0.prefix) }
     }
 
-    /// What `name` on a command line means: the whole name, or an unambiguous beginning of one.
+    /// What `name` on a command line means: the whole name, or a beginning that fits one, or one and those that go on from it.
     package func match(_ name: String) -> Match {
         if let flag = flag(named: name) { return .flag(flag) }
         if let family = family(of: name) { return .family(family) }
@@ -40,7 +40,14 @@ package struct FlagTable: Sendable {
         switch positions.count {
         case 0: return .unknown(suggestions: NearNames.suggestions(for: name, among: Array(index.keys)))
         case 1: return .flag(flags[positions.first!])
-        default: return .ambiguous(positions.sorted().map { flags[$0].name })
+        default:
+            // "--admin-api" means --admin-api-key, and not what goes on from there.
+            if let shortest = positions.min(by: { flags[$0].name.count < flags[$1].name.count }),
+                positions.allSatisfy({ flags[$0].name.hasPrefix(flags[shortest].name) })
+            {
+                return .flag(flags[shortest])
+            }
+            return .ambiguous(positions.sorted().map { flags[$0].name })
         }
     }
 

@@ -25,6 +25,12 @@ package enum HelpText {
     private static func entry(_ flag: Flag) -> String {
         let names = ([flag.name] + flag.aliases).map { "--\($0)" }.joined(separator: ", ")
         let placeholder = flag.kind.placeholder
+        return wrapped(placeholder.isEmpty ? names : "\(names) \(placeholder)", indent: 2)
+            + wrapped(description(of: flag), indent: 8)
+    }
+
+    /// What it does, which values it takes, and what holds without it.
+    static func description(of flag: Flag) -> String {
         var description = flag.help
         if case .only(let texts, _) = flag.support { description += " Supported: \(texts.joined(separator: ", "))." }
         if flag.defaultValue != .null && flag.defaultValue != .boolean(false) && flag.defaultValue != .text("") {
@@ -33,8 +39,7 @@ package enum HelpText {
         } else if !flag.unit.isEmpty {
             description += " In \(flag.unit)."
         }
-        return wrapped(placeholder.isEmpty ? names : "\(names) \(placeholder)", indent: 2)
-            + wrapped(description, indent: 8)
+        return description
     }
 
     /// Words in lines of at most 100 characters.

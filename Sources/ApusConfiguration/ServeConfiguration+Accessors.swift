@@ -13,13 +13,17 @@ extension ServeConfiguration {
     package var quantization: String? { text("quantization") }
     package var modelOverrides: JSONObject { object("json-model-override-args") ?? JSONObject() }
     package var dtype: String { requiredText("dtype") }
+    /// nil: models may be anywhere.
+    package var allowedModelRoots: [String]? {
+        guard case .list(let folders) = self["allowed-model-roots"] else { return nil }
+        return folders
+    }
 
     // HTTP.
     package var host: String { requiredText("host") }
     package var port: Int { requiredInteger("port") }
     package var skipsWarmup: Bool { boolean("skip-server-warmup") }
-    package var apiKey: String? { text("api-key") }
-    package var adminAPIKey: String? { text("admin-api-key") }
+    package var refreshesCertificates: Bool { boolean("enable-ssl-refresh") }
     package var servedModelName: String? { text("served-model-name") }
     package var weightVersion: String { requiredText("weight-version") }
     package var preferredSampling: JSONObject? { object("preferred-sampling-params") }
@@ -94,7 +98,7 @@ extension ServeConfiguration {
     // Processes.
     package var runtimeDirectory: String? { text("runtime-dir") }
 
-    private func text(_ name: String) -> String? {
+    func text(_ name: String) -> String? {
         guard case .text(let value) = self[name] else { return nil }
         return value
     }

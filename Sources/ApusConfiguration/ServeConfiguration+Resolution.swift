@@ -41,3 +41,16 @@ extension ServeConfiguration {
         if self[name] == .null { set(name, value) }
     }
 }
+
+extension ServeConfiguration {
+    /// Flags whose values a running server may take anew.
+    package static let changeable: Set<String> = [
+        "log-level", "log-level-http", "api-key", "api-key-file", "admin-api-key", "admin-api-key-file", "ssl-certfile",
+        "ssl-keyfile", "ssl-keyfile-password", "ssl-ca-certs",
+    ]
+
+    /// The flags that `other` gives another value, in the table's order.
+    package func differences(from other: ServeConfiguration) -> [String] {
+        table.flags.map(\.name).filter { self[$0] != other[$0] }
+    }
+}

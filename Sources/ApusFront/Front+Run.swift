@@ -4,6 +4,7 @@ import ApusJSON
 import ApusWire
 import Hummingbird
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Synchronization
 
@@ -29,12 +30,12 @@ extension Front: Service {
         try checkPreferredSampling()
         try checkWhitespace()
         start()
-        let server = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
-        // Detached, so that the signal reaches the server only after the drain.
-        let serving = Task.detached { try await server.run() }
+        let listener = listener { [self] addresses in announce(addresses) }
+        // Detached, so that connections end only after the drain.
+        let serving = Task.detached { try await listener.run() }
         do {
             try await withTaskCancellationHandler {
-                try await runBeside(server, serving)
+                try await runBeside(listener, serving)
             } onCancel: {
                 serving.cancel()
             }
@@ -45,7 +46,7 @@ extension Front: Service {
         await stop()
     }
 
-    private func runBeside(_ server: ServiceGroup, _ serving: Task<Void, any Error>) async throws {
+    private func runBeside(_ listener: HTTPListener, _ serving: Task<Void, any Error>) async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await serving.value
@@ -58,8 +59,7 @@ extension Front: Service {
             group.addTask {
                 try? await gracefulShutdown()
                 guard !Task.isCancelled else { return false }
-                await self.drain()
-                await server.triggerGracefulShutdown()
+                await self.drain(listener)
                 try? await Task.sleep(for: .seconds(self.configuration.drainTimeout))
                 serving.cancel()
                 return false
@@ -75,6 +75,14 @@ extension Front: Service {
     }
 
     // MARK: Start
+
+    private func announce(_ addresses: [SocketAddress]) {
+        let scheme = configuration.security == nil ? "http" : "https"
+        for address in addresses {
+            let place = address.pathname ?? "\(scheme)://\(address.ipAddress ?? "?"):\(address.port ?? 0)"
+            logger.info("Listening on \(place)\(configuration.place.isInherited ? " (the socket was given)" : "").")
+        }
+    }
 
     /// The server's own defaults must not make every request fail.
     private func checkPreferredSampling() throws {
@@ -155,14 +163,27 @@ extension Front: Service {
 
     // MARK: End
 
+    /// Connections that were taken from a socket that lives on get so many seconds to say what they came for: they
+    /// cannot know that this process ends.
+    private static let graceForNewConnections = 1.0
+
     /// Lets requests in flight end; what is left after the time given, or cannot end, gets an error.
-    private func drain() async {
+    private func drain(_ listener: HTTPListener) async {
         service.setDraining()
+        // On a port of ours clients are refused as late as possible; on a given socket they wait for the next process.
+        if configuration.place.isInherited { listener.stopAccepting() }
         logger.notice("Shutting down: waiting for \(service.board.clientCount) requests.")
         let deadline = Clocks.monotonic() + configuration.drainTimeout
-        while service.board.clientCount > 0, !service.isUnhealthy, Clocks.monotonic() < deadline {
+        let leastEnd = configuration.place.isInherited ? Clocks.monotonic() + Self.graceForNewConnections : 0
+        while isBusy(listener, leastEnd), !service.isUnhealthy, Clocks.monotonic() < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
         service.board.failEverything(.unavailable("The server is shutting down."))
+        listener.stopAccepting()
+        listener.quiesce()
+    }
+
+    private func isBusy(_ listener: HTTPListener, _ leastEnd: Double) -> Bool {
+        service.board.clientCount > 0 || (Clocks.monotonic() < leastEnd && listener.connectionCount > 0)
     }
 }

@@ -1,7 +1,7 @@
 import ApusCore
 import ApusJSON
 package import ApusWire
-package import Hummingbird
+import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
@@ -59,25 +59,35 @@ package final class Front: Sendable {
         return table
     }
 
-    /// The server without the ring: `start()` first.
-    package var application: Application<FrontResponder> {
+    /// What answers requests; its routes need the ring: `start()` first.
+    package var responder: FrontResponder {
+        let service = service
+        return FrontResponder(
+            routes: routes, settings: service.settings, observer: service.observer,
+            isDraining: { service.isDraining })
+    }
+
+    /// Serves HTTP; `onListening` is told where, once clients can connect.
+    func listener(onListening: @escaping @Sendable ([SocketAddress]) -> Void) -> HTTPListener {
         let connections = service.connections
-        var applicationLogger = logger
-        // Hummingbird says little of use below warnings, and much at trace.
-        applicationLogger.logLevel = max(logger.logLevel, .warning)
-        return Application(
-            responder: FrontResponder(
-                routes: routes,
-                authorization: Authorization(apiKey: configuration.apiKey, adminKey: configuration.adminAPIKey),
-                observer: service.observer, accessLog: configuration.accessLog,
-                isDraining: { [service] in service.isDraining }),
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [connections.makeHandler()],
-                    idleTimeout: .nanoseconds(Int64(configuration.keepAlive * 1e9)))),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 2_048),
-            logger: applicationLogger)
+        let (responder, date) = (responder, HTTPDate())
+        let channel = HTTP1Channel(
+            responder: { request, writer, channel in
+                var response = try await responder.respond(to: request, context: FrontContext(channel: channel))
+                response.headers[.date] = date.now
+                try await writer.write(response: response.head, body: response.body)
+            },
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [connections.makeHandler()],
+                idleTimeout: .nanoseconds(Int64(configuration.keepAlive * 1e9))))
+        return HTTPListener(
+            configuration.place, channel: channel, security: configuration.security, logger: logger,
+            onListening: onListening)
+    }
+
+    /// What is in force from the next request on.
+    package func change(_ settings: AccessSettings) {
+        service.settings.current = settings
     }
 
     // MARK: Life

@@ -4,8 +4,9 @@ package import ApusWire
 
 /// Everything that the front is told at launch; resolved before, never changed.
 package struct FrontConfiguration: Sendable {
-    package var host = "127.0.0.1"
-    package var port = 30000
+    package var place = ListeningPlace.address(host: "127.0.0.1", port: 30000)
+    /// nil: plain HTTP.
+    package var security: TransportSecurity?
 
     /// Paths and names as given on the command line: reported verbatim.
     package var modelPath: String
@@ -23,9 +24,8 @@ package struct FrontConfiguration: Sendable {
     /// What the launch says about OpenAI-style routes.
     package var openAI = OpenAIOptions()
 
-    /// Bearer keys; nil: not asked for.
-    package var apiKey: String?
-    package var adminAPIKey: String?
+    /// Keys and access log at the start.
+    package var access = AccessSettings()
 
     /// Defaults of `sampling_params` on `/generate`, under the request's own keys.
     package var preferredSamplingParameters: JSONObject?
@@ -81,9 +81,6 @@ package struct FrontConfiguration: Sendable {
     package var maximumInFlight = 16_384
     /// Most samples (prompts times n) of one request.
     package var maximumBatch = 4_096
-
-    /// Takes one access log line; nil: none are made.
-    package var accessLog: (@Sendable (AccessEntry) -> Void)?
 
     /// Takes lines about requests.
     package var requestLog = RequestLog(level: .excerpts, format: .text, isOn: false) { _ in }

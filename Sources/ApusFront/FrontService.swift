@@ -28,6 +28,7 @@ final class FrontService: Sendable {
     let observer: RequestObserver
     let connections = Connections()
     let sessions = SessionTable()
+    let settings: LiveSettings
     /// Seconds of the Unix clock.
     let startedAt = Clocks.unix()
     private let condition = Mutex(Condition())
@@ -36,6 +37,7 @@ final class FrontService: Sendable {
         self.configuration = configuration
         self.codec = codec
         self.logger = logger
+        settings = LiveSettings(configuration.access)
         let ring = RingThread(wake: wake)
         let observer = RequestObserver(configuration, logger: logger)
         let board = ReplyBoard(limit: configuration.maximumInFlight, observer: observer) { ring.post($0) }

@@ -1,3 +1,5 @@
+import ApusCore
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -19,6 +21,10 @@ package struct Notify: Sendable {
     package func ready() { send("READY=1") }
     package func status(_ text: String) { send("STATUS=\(text.replacing("\n", with: " "))") }
     package func stopping() { send("STOPPING=1") }
+    /// The role reads its configuration again; `ready` tells that it has.
+    package func reloading() { send("RELOADING=1\nMONOTONIC_USEC=\(Int(Clocks.monotonic() * 1e6))") }
+    /// Start or stop takes longer, for a reason: the wait for it may last `seconds` more from now.
+    package func extendTimeout(seconds: Double) { send("EXTEND_TIMEOUT_USEC=\(Int(seconds * 1e6))") }
     /// The role has got on with its work since the last time.
     package func alive() { send("WATCHDOG=1") }
 

@@ -8,7 +8,8 @@
 struct ChildProcess {
     let processID: pid_t
 
-    /// Starts `role` with all signals at their defaults and unblocked.
+    /// Starts `role` with all signals at their defaults. SIGHUP is blocked, so that one that comes before the role can
+    /// tell what it means waits; all others are not.
     init(_ role: Role, plan: ProcessPlan, lifeline: Int32) throws(SupervisorError) {
         #if canImport(Glibc)
             var attributes = posix_spawnattr_t()
@@ -23,11 +24,12 @@ struct ChildProcess {
             posix_spawnattr_destroy(&attributes)
             posix_spawn_file_actions_destroy(&actions)
         }
-        var none = sigset_t()
-        sigemptyset(&none)
+        var blocked = sigset_t()
+        sigemptyset(&blocked)
+        sigaddset(&blocked, SIGHUP)
         var all = sigset_t()
         sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigmask(&attributes, &blocked)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setpgroup(&attributes, 0)
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP

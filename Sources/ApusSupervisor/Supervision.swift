@@ -75,7 +75,7 @@ package struct Supervision: Sendable {
     private var phase = Phase.running
     private var children: [Role: Child] = [:]
     private var random: SplitMix64
-    private var hasAnnouncedReady = false
+    private(set) var hasAnnouncedReady = false
     private let policy: RestartPolicy
     private let timing: Timing
 

@@ -11,7 +11,7 @@ package import Logging
 /// Starts the roles and keeps them running; `Supervision` decides, this does.
 package final class Supervisor {
     /// Signals that the supervisor lives on; to be blocked before any thread is started.
-    package static let signals = [SIGTERM, SIGINT, SIGCHLD]
+    package static let signals = [SIGTERM, SIGINT, SIGCHLD, SIGHUP]
 
     private let plan: ProcessPlan
     private var supervision: Supervision
@@ -20,13 +20,16 @@ package final class Supervisor {
     private let lifeline: Lifeline
     private let notify: Notify
     private let logger: Logger
+    private let reread: (() throws -> Void)?
     private var exitCode: Int32?
 
     /// - Parameters:
     ///   - directory: Private folder for the socket on which the roles report.
     ///   - notify: Who wants to know of the whole.
+    ///   - reread: Makes what the roles are to read when SIGHUP asks for it; nil: SIGHUP asks for the end.
     package init(
-        plan: ProcessPlan, supervision: Supervision, directory: String, notify: Notify, logger: Logger
+        plan: ProcessPlan, supervision: Supervision, directory: String, notify: Notify, logger: Logger,
+        reread: (() throws -> Void)? = nil
     ) throws(SupervisorError) {
         socket = try NotifySocket(path: "\(directory)/notify.sock")
         lifeline = try Lifeline()
@@ -36,6 +39,7 @@ package final class Supervisor {
         self.supervision = supervision
         self.notify = notify
         self.logger = logger
+        self.reread = reread
     }
 
     /// Runs until the end; the result is the exit code of the process. No child is left.
@@ -58,7 +62,9 @@ package final class Supervisor {
             wait(for: signalEnd)
             // What a child said before its end counts before its end.
             for event in socket.receive() { handle(event) }
-            for signal in Self.pendingSignals(signalEnd) where signal != SIGCHLD { handle(.terminate) }
+            for signal in Self.pendingSignals(signalEnd) where signal != SIGCHLD {
+                if signal == SIGHUP, let reread { reload(reread) } else { handle(.terminate) }
+            }
             reap()
             handle(.tick)
         }
@@ -87,6 +93,18 @@ package final class Supervisor {
             children[role] = nil
             handle(.exited(role, status))
         }
+    }
+
+    /// Has the roles read what `reread` wrote.
+    private func reload(_ reread: () throws -> Void) {
+        notify.reloading()
+        do {
+            try reread()
+            for child in children.values { kill(child.processID, SIGHUP) }
+        } catch {
+            logger.error("The configuration was not read again, what held still holds: \(error)")
+        }
+        if supervision.hasAnnouncedReady { notify.ready() }
     }
 
     private func handle(_ event: Supervision.Event) {

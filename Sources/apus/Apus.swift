@@ -10,6 +10,7 @@ struct Apus: ParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, FrontCommand.self, SchedulerCommand.self, DetokenizerCommand.self,
-            InspectCommand.self, BenchCommand.self, VersionCommand.self, SettingsCommand.self,
+            InspectCommand.self, BenchCommand.self, VersionCommand.self, SettingsCommand.self, ManualCommand.self,
+            CompletionsCommand.self,
         ])
 }

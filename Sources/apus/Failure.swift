@@ -1,6 +1,7 @@
 import ApusCheckpoint
 import ApusConfiguration
 import ApusEngine
+import ApusFront
 import ApusModels
 import ApusObserve
 import ApusTensor
@@ -35,7 +36,7 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let error as ConfigurationError: self.init(error.message, code: Self.usage)
         case is CheckpointError, is ModelError, is TextError, is TensorError, is MemoryBudget.Failure,
-            is ThreadPlan.Failure, is WireError:
+            is ThreadPlan.Failure, is WireError, is TransportSecurity.Failure:
             self.init("\(error)", code: Self.configuration)
         default: self.init("\(error)", code: Self.other)
         }

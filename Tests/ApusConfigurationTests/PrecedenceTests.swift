@@ -24,7 +24,7 @@ struct PrecedenceTests {
 
     @Test
     func `an empty variable is as good as none`() throws {
-        #expect(try load([], environment: ["APUS_PORT": "", "APUS_API_KEY": ""]).apiKey == nil)
+        #expect(try load([], environment: ["APUS_PORT": "", "APUS_API_KEY": ""])["api-key"] == .null)
     }
 
     @Test

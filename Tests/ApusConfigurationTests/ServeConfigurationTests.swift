@@ -78,7 +78,7 @@ struct ServeConfigurationTests {
         let bytes = original.json.serialized
         let copy = try ServeConfiguration(json: JSONValue(parsing: bytes))
         #expect(copy.json == original.json)
-        #expect(copy.apiKey == "geheim")
+        #expect(copy["api-key"] == .text("geheim"))
         #expect(copy.environment == original.environment)
         #expect(copy.preferredSampling == ["top_k": 3])
         for flag in FlagTable.standard.flags { #expect(copy[flag.name] == original[flag.name]) }

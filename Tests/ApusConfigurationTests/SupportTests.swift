@@ -36,10 +36,6 @@ struct SupportTests {
             ["--enable-priority-scheduling"],
             "argument --enable-priority-scheduling: not supported: requests have no priorities in this version"
         ),
-        (
-            ["--ssl-keyfile", "k"],
-            "argument --ssl-keyfile: not supported: Apus speaks plain HTTP; put a TLS proxy in front"
-        ),
     ])
     func `what is not supported is refused with the reason`(arguments: [String], message: String) {
         #expect(refusal(arguments) == message)

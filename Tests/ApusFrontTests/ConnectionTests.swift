@@ -9,7 +9,7 @@ import Testing
 
 /// What clients do to connections, over real sockets.
 @Suite struct ConnectionTests {
-    private func port(_ server: TestServer) throws -> Int { try #require(server.client.port) }
+    private func port(_ server: TestServer) throws -> Int { try #require(server.port) }
 
     @Test(arguments: [false, true])
     func aClientThatHangsUpEndsItsRequest(_ isStream: Bool) async throws {

@@ -8,8 +8,8 @@ import Testing
 @testable import ApusFront
 
 @Suite struct GenerateTests {
-    @Test(arguments: [TestingSetup.router, .live])
-    func aPromptIsContinued(_ setup: TestingSetup) async throws {
+    @Test(arguments: [FrontSetup.router, .live])
+    func aPromptIsContinued(_ setup: FrontSetup) async throws {
         try await withFront(setup) { server in
             let answer = try await server.generate(["text": "abc", "sampling_params": ["max_new_tokens": 5]])
             #expect(answer.status == 200)
@@ -34,8 +34,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [TestingSetup.router, .live])
-    func aStreamIsCumulative(_ setup: TestingSetup) async throws {
+    @Test(arguments: [FrontSetup.router, .live])
+    func aStreamIsCumulative(_ setup: FrontSetup) async throws {
         try await withFront(setup) { server in
             let answer = try await server.generate([
                 "text": "abc", "stream": true, "rid": "mine", "sampling_params": ["max_new_tokens": 4],

@@ -15,7 +15,7 @@ import Testing
         connect: (@Sendable (WakeSignal) throws -> RingEnds)? = nil, onUp: @escaping @Sendable () -> Void = {}
     ) throws -> Front {
         var configuration = FrontConfiguration(modelPath: "m")
-        configuration.port = 0
+        configuration.place = .address(host: "127.0.0.1", port: 0)
         configuration.drainTimeout = 5
         configure(&configuration)
         var logger = Logger(label: "front")

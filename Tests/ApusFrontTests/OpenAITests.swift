@@ -12,8 +12,8 @@ import Testing
     /// What the fake's template makes of it.
     private let prompt = "[user] Hello\n[assistant] "
 
-    @Test(arguments: [TestingSetup.router, .live])
-    func aCompletionHasOpenAIsShape(_ setup: TestingSetup) async throws {
+    @Test(arguments: [FrontSetup.router, .live])
+    func aCompletionHasOpenAIsShape(_ setup: FrontSetup) async throws {
         try await withFront(setup) { server in
             let answer = try await server.post(
                 "/v1/completions", ["model": "m", "prompt": "abc", "max_tokens": 5, "rid": "mine"])
@@ -80,8 +80,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [TestingSetup.router, .live])
-    func aChatIsTemplatedAndAnswered(_ setup: TestingSetup) async throws {
+    @Test(arguments: [FrontSetup.router, .live])
+    func aChatIsTemplatedAndAnswered(_ setup: FrontSetup) async throws {
         try await withFront(setup) { server in
             let json = try await server.post(
                 "/v1/chat/completions", ["model": "m", "messages": hello, "max_tokens": 6]

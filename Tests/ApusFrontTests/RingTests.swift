@@ -168,8 +168,8 @@ import Testing
 
     @Test func informationHasTheKeysThatClientsAssert() async throws {
         try await withFront(configure: {
-            $0.apiKey = "user"
-            $0.adminAPIKey = "admin"
+            $0.access.apiKey = "user"
+            $0.access.adminAPIKey = "admin"
             $0.launchCommand = "apus serve --api-key user --admin-api-key admin"
             $0.serverArguments = [
                 "model_path": "m", "context_length": nil, "api_key": "user", "admin_api_key": "admin",

@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func preflights() async throws {
-        try await withFront(configure: { $0.apiKey = "k" }) { server in
+        try await withFront(configure: { $0.access.apiKey = "k" }) { server in
             let method = try #require(HTTPField.Name("Access-Control-Request-Method"))
             let origin = try #require(HTTPField.Name("Access-Control-Allow-Origin"))
             let preflight = try await server.send(
@@ -48,8 +48,8 @@ import Testing
         for (apiKey, adminKey) in [(nil, nil), ("user", nil), (nil, "admin"), ("user", "admin")] as [(String?, String?)]
         {
             try await withFront(configure: {
-                $0.apiKey = apiKey
-                $0.adminAPIKey = adminKey
+                $0.access.apiKey = apiKey
+                $0.access.adminAPIKey = adminKey
             }) { server in
                 let routes = server.front.routes.routes.values.joined()
                 #expect(routes.count > 50)

@@ -18,9 +18,11 @@ final class Server {
     private var ending: Int32?
 
     /// Starts `apus`, or another `executable`, with `arguments`; nothing of this machine's settings plays a part.
+    ///
+    /// - Parameter isDetached: it has no terminal, even where the tests have one.
     init(
         _ arguments: [String], port: Int = 0, runtimeParent: String? = nil, environment: [String: String] = [:],
-        executable: String = Fixture.executable
+        executable: String = Fixture.executable, isDetached: Bool = false
     ) {
         self.port = port
         self.runtimeParent = runtimeParent ?? "\(directory.path)/run"
@@ -30,19 +32,21 @@ final class Server {
         for name in ["LD_LIBRARY_PATH", "HOME"] {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
-        processID = Self.spawn(executable, arguments, variables, output: directory.path)
+        processID = Self.spawn(
+            executable, arguments, variables, output: directory.path, isDetached: isDetached)
     }
 
     /// `apus serve` on a free port with a tiny model, ready to answer.
     static func serving(
         _ model: String = Fixture.model("qwen2"), _ arguments: [String] = [], runtimeParent: String? = nil,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], isDetached: Bool = false
     ) throws -> Server {
         let port = Fixture.freePort()
         // A pool that a test can fill, and that is made in no time.
         let flags = ["serve", "--model-path", model, "--port", String(port), "--max-total-tokens", "16Ki"]
         let server = Server(
-            flags + arguments, port: port, runtimeParent: runtimeParent, environment: environment)
+            flags + arguments, port: port, runtimeParent: runtimeParent, environment: environment,
+            isDetached: isDetached)
         try server.waitUntilHealthy()
         return server
     }
@@ -115,7 +119,8 @@ final class Server {
     }
 
     private static func spawn(
-        _ executable: String, _ arguments: [String], _ environment: [String: String], output directory: String
+        _ executable: String, _ arguments: [String], _ environment: [String: String], output directory: String,
+        isDetached: Bool
     ) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -124,11 +129,21 @@ final class Server {
         let flags = O_WRONLY | O_CREAT | O_APPEND
         posix_spawn_file_actions_addopen(&actions, 1, "\(directory)/stdout", flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, "\(directory)/stderr", flags, 0o600)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        #if canImport(Glibc)
+            // POSIX_SPAWN_SETSID of spawn.h, which the importer does not show.
+            let session = isDetached ? Int32(0x80) : 0
+        #else
+            let session = isDetached ? Int32(POSIX_SPAWN_SETSID) : 0
+        #endif
+        posix_spawnattr_setflags(&attributes, Int16(session))
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in words + variables { free(text) } }
         var processID: pid_t = 0
-        let code = posix_spawn(&processID, executable, &actions, nil, words, variables)
+        let code = posix_spawn(&processID, executable, &actions, &attributes, words, variables)
         precondition(code == 0, "\(executable) cannot be started: \(String(cString: strerror(code)))")
         return processID
     }

@@ -133,7 +133,8 @@ struct InformationRoutes: Sendable {
     }
 
     private func redact(_ command: String) -> String {
-        let keys = [service.configuration.apiKey, service.configuration.adminAPIKey]
+        let access = service.settings.current
+        let keys = [access.apiKey, access.adminAPIKey]
         let passwords = service.configuration.serverArguments.filter { Self.isSecret($0.key) }.map(\.value.stringValue)
         return (keys + passwords).compactMap { $0 }.filter { !$0.isEmpty }.reduce(command) { command, secret in
             command.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "********")

@@ -11,14 +11,17 @@ package struct FrontContext: InitializableFromSource {
     package init(source: ApplicationRequestContextSource) {
         channel = source.channel
     }
+
+    init(channel: any Channel) {
+        self.channel = channel
+    }
 }
 
 /// The way of every request: key, route, handler, error, access log.
 package struct FrontResponder: HTTPResponder {
     let routes: RouteTable
-    let authorization: Authorization
+    let settings: LiveSettings
     let observer: RequestObserver
-    let accessLog: (@Sendable (AccessEntry) -> Void)?
     /// The server ends: clients are to go elsewhere with their next request.
     let isDraining: @Sendable () -> Bool
 
@@ -34,7 +37,7 @@ package struct FrontResponder: HTTPResponder {
         if isDraining() { response.headers[.connection] = "close" }
         call.answer(response.status.code)
         if response.body.contentLength == nil { response.body = response.body.holding(call) }
-        accessLog?(AccessEntry(request, response.status, from: context.channel.remoteAddress, call))
+        settings.current.accessLog?(AccessEntry(request, response.status, from: context.channel.remoteAddress, call))
         return response
     }
 
@@ -45,7 +48,7 @@ package struct FrontResponder: HTTPResponder {
         let path = request.uri.path
         let header = request.headers[.authorization] ?? AnthropicRoutes.authorization(request)
         guard
-            authorization.allows(
+            settings.authorization.allows(
                 path: path, method: request.method, access: routes.access(of: path), header: header)
         else { return AnthropicRoutes.refusal(.unauthorized, path).response }
         switch match {

@@ -34,7 +34,7 @@ struct DetokenizerCommand: ParsableCommand {
             front: try ZeroMQOutbox<DetokenizerToFront>(to: .front, in: role.directory, context: context),
             logger: role.logger)
         role.ending.onAsk { wake.wake() }
-        role.notify.ready()
+        role.reloading.ready()
         var sign = LifeSign(role.notify)
         detokenizer.run {
             sign.give()

@@ -42,7 +42,7 @@ struct EmbeddingSchedulerRole {
         let before = try LoadedModel.memory()
         let model = try load(runtime) { share in
             _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
-            role.notify.status("loading \(Int(share * 100))%")
+            role.report(loaded: share)
         }
         let loadSeconds = Clocks.monotonic() - startedAt
         let after = try LoadedModel.memory()
@@ -66,7 +66,7 @@ struct EmbeddingSchedulerRole {
             try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
         }
         role.ending.onAsk { wake.wake() }
-        role.notify.ready()
+        role.reloading.ready()
         var sign = LifeSign(role.notify)
         scheduler.run {
             sign.give()

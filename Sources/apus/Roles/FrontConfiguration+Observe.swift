@@ -17,7 +17,6 @@ extension FrontConfiguration {
         metrics = try Self.metrics(given)
         slowRequestSeconds = given.slowRequestThreshold
         logsRequestTimes = given.logsRequestTimes
-        accessLog = Self.accessLog(given)
         requestLog = Self.requestLog(given)
         guard given.traces else { return }
         guard let endpoint = TraceEndpoint(given.traceEndpoint) else {
@@ -64,7 +63,7 @@ extension FrontConfiguration {
     // MARK: - Logs
 
     /// Access log lines appear at info and below.
-    private static func accessLog(_ given: ServeConfiguration) -> (@Sendable (AccessEntry) -> Void)? {
+    static func accessLog(_ given: ServeConfiguration) -> (@Sendable (AccessEntry) -> Void)? {
         guard let level = Logger.Level(rawValue: given.httpLogLevel), level <= .info else { return nil }
         let silent = given.silentPaths
         return { entry in

@@ -40,9 +40,11 @@ struct FrontRole: Sendable {
         let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
         let directory = role.directory
         let context = try ZeroMQContext()
-        let notify = role.notify
+        let (notify, reloading) = (role.notify, role.reloading)
+        let secrets = try FrontSecrets(role)
         let front = Front(
-            configuration: try configuration(), codec: try TokenizerCodec(tokenizer: tokenizer, role.configuration),
+            configuration: try configuration(secrets),
+            codec: try TokenizerCodec(tokenizer: tokenizer, role.configuration),
             logger: role.logger,
             wake: try WakeSignal(),
             connect: { wake in
@@ -53,19 +55,23 @@ struct FrontRole: Sendable {
                     watch: { inbox.watch($0) }, unwatch: { inbox.unwatch($0) })
             },
             onUp: {
-                notify.ready()
+                notify.status("serving")
+                reloading.ready()
                 notify.alive()
             })
+        reloading.onReload { try secrets.reload($0, into: front) }
+        if role.configuration.refreshesCertificates { Task { await secrets.watchCertificates() } }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [front], logger: Self.quiet(role.logger)))
         role.ending.onAsk {
             notify.stopping()
+            notify.status("finishing the requests in flight")
             Task { await group.triggerGracefulShutdown() }
         }
         // From a task, so that threads which stand still are noticed as well as a ring that does.
         let signs = Task {
             while !Task.isCancelled {
-                if front.isAlive { notify.alive() }
+                if front.isAlive { reloading.signOfLife() }
                 try? await Task.sleep(for: .seconds(LifeSign.interval))
             }
         }
@@ -77,15 +83,17 @@ struct FrontRole: Sendable {
         }
     }
 
-    private func configuration() throws -> FrontConfiguration {
+    private func configuration(_ secrets: FrontSecrets) throws -> FrontConfiguration {
         let given = role.configuration
         let directory = try ModelFiles.modelDirectory(role)
         let model = try ModelIdentity(directory: directory, overrides: given.modelOverrides)
         var front = FrontConfiguration(
             modelPath: given.modelPath ?? "", tokenizerPath: given.tokenizerPath, servedModelName: given.servedModelName
         )
-        front.host = given.host
-        front.port = given.port
+        let sockets = InheritedSockets.take(environment: role.environment)
+        front.place = sockets.isEmpty ? .address(host: given.host, port: given.port) : .sockets(sockets)
+        front.security = secrets.security
+        front.access = secrets.access
         front.modelType = model.modelType
         front.architectures = model.members["architectures"]?.arrayValue?.compactMap(\.stringValue)
         front.embedding = ModelFiles.embeddingTraits(model, isAsked: given.isEmbedding)
@@ -102,8 +110,6 @@ struct FrontRole: Sendable {
         if given.samplingDefaults == "model" {
             front.openAI.samplingDefaults = try GenerationConfiguration(directory: directory).samplingDefaults
         }
-        front.apiKey = given.apiKey
-        front.adminAPIKey = given.adminAPIKey
         front.preferredSamplingParameters = given.preferredSampling
         front.streamInterval = given.streamInterval
         front.incrementalStreaming = given.streamsIncrementally

@@ -21,7 +21,12 @@ struct Launch: Sendable {
     static let fileName = "configuration.json"
 
     /// Reads flags, environment and file, and resolves what follows from them; prints the help and ends if asked to.
-    static func read(command: String, arguments: [String], environment: [String: String]) throws -> Launch {
+    ///
+    /// - Parameter seed: used when none is given; nil: drawn.
+    static func read(
+        command: String, arguments: [String], environment: [String: String], seed: Int? = nil
+    ) throws -> Launch {
+        HiddenArguments.hide()
         switch try ConfigurationLoader().load(arguments: arguments, environment: environment) {
         case .help:
             print(HelpText.render(command: command), terminator: "")
@@ -30,7 +35,7 @@ struct Launch: Sendable {
             let resolved = try configuration.resolved(
                 bundledModel: { () throws(ConfigurationError) in
                     try BundledModel.find(executable: Executable.path, environment: environment)
-                }, seed: Int.random(in: ServeConfiguration.seedRange))
+                }, seed: seed ?? Int.random(in: ServeConfiguration.seedRange))
             let words = ["apus", command] + LaunchCommand.redacted(arguments)
             return Launch(configuration: resolved, command: words.joined(separator: " "), warnings: warnings)
         }

@@ -31,7 +31,7 @@ enum ModelFiles {
                 reason: "load_format '\(format)' is not supported; auto, safetensors and dummy are")
         }
         let loader = try ModelLoader(
-            directory: directory(path ?? given.modelPath ?? "", given, role.environment),
+            directory: path.map { try allowed($0, role) } ?? modelDirectory(role),
             weights: format == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
             quantization: quantization ?? given.quantization.flatMap(Quantization.init(name:)),
             overrides: given.modelOverrides)
@@ -42,6 +42,18 @@ enum ModelFiles {
                     + "(w8a8_int8, int4 and int4-128 quantise it)", code: Failure.usage)
         }
         return loader
+    }
+
+    /// The folder of a model that a request names. One that it may not name is answered as one that is not there, so
+    /// that nobody learns what lies elsewhere.
+    private static func allowed(_ name: String, _ role: RoleLaunch) throws -> String {
+        let given = role.configuration
+        guard let folders = given.allowedModelRoots else { return try directory(name, given, role.environment) }
+        let found = try? directory(name, given, role.environment)
+        guard let found, try ModelRoots(folders).contain(found) || found == modelDirectory(role) else {
+            throw WeightFailure.unreadable(reason: "there is no model '\(name)' below --allowed-model-roots")
+        }
+        return found
     }
 
     /// The model, checked and not yet read, if it is one that makes vectors; nil: it generates.

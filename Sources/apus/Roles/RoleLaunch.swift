@@ -19,6 +19,7 @@ struct RoleLaunch: Sendable {
     let logger: Logger
     let notify: Notify
     let ending: Ending
+    let reloading: Reloading
     let environment: [String: String]
     // Kept so that the threads are not forgotten; they run until the process ends.
     private let threads: [NamedThread]
@@ -27,7 +28,7 @@ struct RoleLaunch: Sendable {
 
     /// Followed by a file of `Launch.store`: the role is a supervisor's child.
     static let resolvedOption = "--resolved-configuration"
-    private static let signals = [SIGTERM, SIGINT]
+    private static let signals = [SIGTERM, SIGINT, SIGHUP]
 
     init(role: Role, arguments: [String]) throws {
         SignalWatch.block(Self.signals)
@@ -36,24 +37,50 @@ struct RoleLaunch: Sendable {
         let environment = Executable.environment
         Allocator.configure(environment: environment)
         let ending = Ending()
-        var threads = [SignalWatch.start(Self.signals) { _ in ending.ask() }]
         let isChild = arguments.count == 2 && arguments[0] == Self.resolvedOption
-        if isChild {
-            threads.append(Lifeline.hold(ProcessPlan.lifelineDescriptor))
-            launch = try Launch(file: arguments[1])
-        } else {
-            launch = try Launch.read(command: role.rawValue, arguments: arguments, environment: environment)
-        }
+        var threads = isChild ? [Lifeline.hold(ProcessPlan.lifelineDescriptor)] : []
+        let launch =
+            try isChild
+            ? Launch(file: arguments[1])
+            : Launch.read(command: role.rawValue, arguments: arguments, environment: environment)
         let given = launch.configuration
         StandardErrorLog.bootstrap(
             role: role.rawValue, level: given.logLevel, format: given.logFormat, logsRequests: given.logsRequests)
-        logger = Logger(label: "apus.\(role.rawValue)")
+        let logger = Logger(label: "apus.\(role.rawValue)")
         launch.warn(logger)
+        let notify = Notify(role: role.rawValue, environment: environment)
+        // A supervisor's child is told by its supervisor, which has read everything again.
+        let isReloadWanted = isChild || Reloading.isWanted
+        let reloading = Reloading(launch, notify: notify, logger: logger) {
+            try isChild
+                ? Launch(file: arguments[1])
+                : Launch.read(
+                    command: role.rawValue, arguments: arguments, environment: environment,
+                    seed: launch.configuration.randomSeed)
+        }
+        threads.append(
+            SignalWatch.start(Self.signals) { signal in
+                if signal == SIGHUP, isReloadWanted { reloading.ask() } else { ending.ask() }
+            })
         directory = try RuntimeDirectory(flag: launch.configuration.runtimeDirectory, environment: environment)
-        notify = Notify(role: role.rawValue, environment: environment)
+        self.launch = launch
+        self.logger = logger
+        self.notify = notify
+        self.reloading = reloading
         self.environment = environment
         self.ending = ending
         self.threads = threads
+    }
+}
+
+extension RoleLaunch {
+    /// Seconds that whoever waits for the start should go on waiting after each sign of progress.
+    private static let patience = 90.0
+
+    /// How far the weights are read, 0...1.
+    func report(loaded share: Double) {
+        notify.status("loading \(Int(share * 100))%")
+        notify.extendTimeout(seconds: Self.patience)
     }
 }
 

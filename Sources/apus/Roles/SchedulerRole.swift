@@ -56,7 +56,7 @@ struct SchedulerRole {
         _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: 0))
         let model = try LoadedModel(loader, runtime, given, role.logger, open: open) { share in
             _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
-            role.notify.status("loading \(Int(share * 100))%")
+            role.report(loaded: share)
         }
         var configuration = SchedulerConfiguration(given, epoch: epoch, chunkedPrefillSize: model.chunkedPrefillSize)
         configuration.extraEndTokenIDs = endTokenIDs
@@ -74,7 +74,7 @@ struct SchedulerRole {
             try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
         }
         role.ending.onAsk { wake.wake() }
-        role.notify.ready()
+        role.reloading.ready()
         // The pool's first thread is this one; threads that it started before stay free.
         if let first = plan.processors.first { ThreadIdentity.pin(to: first) }
         var sign = LifeSign(role.notify)

@@ -14,6 +14,12 @@ enum FileSystem {
         mode(path) == S_IFREG
     }
 
+    /// There may be something, but this process may not know.
+    static func isForbidden(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) != 0 && errno == EACCES
+    }
+
     /// Names in a folder, sorted by their bytes, without `.` and `..`; nil when it cannot be read.
     static func names(in path: String) -> [String]? {
         guard let directory = opendir(path) else { return nil }

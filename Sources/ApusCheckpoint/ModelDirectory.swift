@@ -10,6 +10,10 @@ package enum ModelDirectory {
         _ name: String, revision: String? = nil, downloadDirectory: String? = nil, environment: [String: String]
     ) throws(CheckpointError) -> String {
         if FileSystem.isDirectory(name) { return name }
+        if FileSystem.isForbidden(name) {
+            throw CheckpointError.unreadable(
+                path: name, reason: "Permission denied; setfacl -R -m u:USER:rX lets a user read a folder")
+        }
         if FileSystem.isFile(name) {
             throw CheckpointError.modelNotFound(
                 name: name,

@@ -32,7 +32,10 @@ extension Front: Service {
         start()
         let listener = listener { [self] addresses in announce(addresses) }
         // Detached, so that connections end only after the drain.
-        let serving = Task.detached { try await listener.run() }
+        let serving = Task.detached { [self] in
+            if configuration.place.isInherited { await waitForRing() }
+            try await listener.run()
+        }
         do {
             try await withTaskCancellationHandler {
                 try await runBeside(listener, serving)
@@ -75,6 +78,19 @@ extension Front: Service {
     }
 
     // MARK: Start
+
+    /// Clients who wait in a socket of systemd's are better answered a little later than with a 503; but when the others
+    /// do not come, they should be told.
+    private func waitForRing() async {
+        let deadline = Clocks.monotonic() + Self.patienceBeforeListening
+        while service.monitor.ring.ready == nil || !service.monitor.ring.canDetokenize,
+            !service.isDraining, Clocks.monotonic() < deadline
+        {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    private static let patienceBeforeListening = 10.0
 
     private func announce(_ addresses: [SocketAddress]) {
         let scheme = configuration.security == nil ? "http" : "https"
@@ -171,7 +187,7 @@ extension Front: Service {
     private func drain(_ listener: HTTPListener) async {
         service.setDraining()
         // On a port of ours clients are refused as late as possible; on a given socket they wait for the next process.
-        if configuration.place.isInherited { listener.stopAccepting() }
+        if configuration.place.isInherited { await listener.stopAccepting() }
         logger.notice("Shutting down: waiting for \(service.board.clientCount) requests.")
         let deadline = Clocks.monotonic() + configuration.drainTimeout
         let leastEnd = configuration.place.isInherited ? Clocks.monotonic() + Self.graceForNewConnections : 0
@@ -179,7 +195,7 @@ extension Front: Service {
             try? await Task.sleep(for: .milliseconds(20))
         }
         service.board.failEverything(.unavailable("The server is shutting down."))
-        listener.stopAccepting()
+        listener.close()
         listener.quiesce()
     }
 

@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func errorsHaveTheirOwnEnvelope() async throws {
-        try await withFront(configure: { $0.apiKey = "k" }) { server in
+        try await withFront(configure: { $0.access.apiKey = "k" }) { server in
             let field = try #require(HTTPField.Name("x-api-key"))
             let body: JSONValue = ["model": "m", "messages": hello]
             let locked = try await server.post("/v1/messages", body)

@@ -94,12 +94,12 @@ extension Front {
                 try await listener.run()
             }
             defer {
-                listener.stopAccepting()
+                listener.close()
                 listener.quiesce()
             }
             var iterator = ports.makeAsyncIterator()
             if let port = await iterator.next() { try await body(port) }
-            listener.stopAccepting()
+            listener.close()
             listener.quiesce()
             try await group.waitForAll()
         }

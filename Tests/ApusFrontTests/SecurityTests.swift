@@ -228,7 +228,7 @@ import Testing
             #expect(client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
             return Unchecked(client)
         }
-        listener.stopAccepting()
+        await listener.stopAccepting()
         await onThread {
             client.value.send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(client.value.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))

@@ -13,6 +13,8 @@ final class HTTPListener: Sendable {
     private struct State {
         var servers: [any Channel] = []
         var clients: [ObjectIdentifier: any Channel] = [:]
+        /// Connections on their way from the kernel to a task that serves them.
+        var beginning = 0
         var isAccepting = true
         var isQuiescing = false
     }
@@ -58,9 +60,21 @@ final class HTTPListener: Sendable {
         }
     }
 
-    /// Listens no more. Connections that are open go on. A socket that was given to this process stays open elsewhere:
-    /// who connects from now on waits for the next process that takes connections from it.
-    func stopAccepting() {
+    /// Takes no more connections and has those served that were taken, then listens no more. A socket that was given to
+    /// this process stays open elsewhere: who connects from now on waits for the next process that takes connections
+    /// from it.
+    func stopAccepting() async {
+        for server in state.withLock({ $0.servers }) { try? await server.setOption(.autoRead, value: false).get() }
+        // A connection that is closed together with the server would be lost: it is the client's only one.
+        for _ in 0..<50 {
+            try? await Task.sleep(for: .milliseconds(20))
+            if state.withLock({ $0.beginning == 0 }) { break }
+        }
+        close()
+    }
+
+    /// Listens no more, at once. Connections that are open go on.
+    func close() {
         let servers = state.withLock { state in
             state.isAccepting = false
             return state.servers
@@ -104,6 +118,7 @@ final class HTTPListener: Sendable {
     @Sendable private func begin(_ client: any Channel) -> EventLoopFuture<HTTP1Channel.Value> {
         let isQuiescing = state.withLock { state in
             state.clients[ObjectIdentifier(client)] = client
+            state.beginning += 1
             return state.isQuiescing
         }
         client.closeFuture.whenComplete { [self] _ in
@@ -114,9 +129,11 @@ final class HTTPListener: Sendable {
                 try client.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
             }
         } catch {
+            state.withLock { $0.beginning -= 1 }
             return client.eventLoop.makeFailedFuture(error)
         }
         let result = channel.setup(channel: client, logger: logger)
+        result.whenFailure { [self] _ in state.withLock { $0.beginning -= 1 } }
         if isQuiescing { client.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         return result
     }
@@ -126,6 +143,7 @@ final class HTTPListener: Sendable {
             do {
                 try await server.executeThenClose { clients in
                     for try await client in clients {
+                        state.withLock { $0.beginning -= 1 }
                         group.addTask { await self.channel.handle(value: client, logger: self.logger) }
                     }
                 }

@@ -14,7 +14,7 @@ package final class StepBench {
     package init(_ decoder: Decoder, slotCount: Int, kvFormat: KVFormat) throws {
         runtime = decoder.runtime
         runner = try ModelRunner(decoder, endTokenIDs: [], slotCount: slotCount, kvFormat: kvFormat)
-        try runner.pool.fillAtRandom(runtime)
+        runner.pool.fillAtRandom(runtime)
     }
 
     /// Prompts of `length` tokens, each in one step.

@@ -43,11 +43,12 @@ package final class KVPool: @unchecked Sendable {
     package func discard() { buffer.discard() }
 
     /// Fills every slot with small random numbers, as if it had been computed: for measurements of speed alone.
-    package func fillAtRandom(_ runtime: TensorRuntime) throws {
+    package func fillAtRandom(_ runtime: TensorRuntime) {
         let plane = planes[0].keys
         let width = plane.kvHeads * plane.headDimension
-        let rows = try AlignedBuffer(byteCount: 4096 * Matrix.paddedStride(width) * MemoryLayout<Float>.stride)
-            .matrix(rows: 4096, columns: width)
+        let memory = AlignedBuffer()
+        defer { withExtendedLifetime(memory) {} }
+        let rows = memory.matrix(rows: 4096, columns: width)
         var random = SplitMix64(seed: 1)
         for row in 0..<rows.rows {
             for column in 0..<width { rows[row][column] = Float(Int64(bitPattern: random.next()) >> 40) * 0x1p-23 }

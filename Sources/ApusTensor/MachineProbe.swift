@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -57,6 +58,11 @@ package struct MachineLimits: Sendable, Hashable {
         hasher.combine(peaks)
         hasher.combine(barrier)
     }
+}
+
+/// Threads that have come to a barrier.
+private final class Arrivals: Sendable {
+    let count = Atomic<Int>(0)
 }
 
 /// Measures `MachineLimits`: the best of several short runs, since what disturbs a run only makes it slower.
@@ -140,9 +146,17 @@ package final class MachineProbe {
     }
 
     private func barrier(_ pool: ThreadPool) -> Double {
-        let jobs = 2_000
+        // Every thread waits for the others: none can do another's share, as it may in jobs that have no such need.
+        let jobs = 200, count = pool.threadCount
+        let arrivals = Arrivals()
         let rate = best {
-            for _ in 0..<jobs { pool.run(count: pool.threadCount, with: ()) { _, _, _ in } }
+            for _ in 0..<jobs {
+                arrivals.count.store(0, ordering: .releasing)
+                pool.run(count: count, with: (arrivals, count)) { state, _, _ in
+                    state.0.count.add(1, ordering: .acquiringAndReleasing)
+                    while state.0.count.load(ordering: .acquiring) < state.1 { apus_spin_hint() }
+                }
+            }
         }
         return 1 / rate / Double(jobs)
     }

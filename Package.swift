@@ -82,12 +82,15 @@ let package = Package(
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
-        target("ApusEngine", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusModels", "ApusTensor"]),
+        target(
+            "ApusEngine", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusGrammar", "ApusModels", "ApusTensor"]),
 
         // Processes.
         target("ApusObserve", ["ApusCore", "ApusJSON", "CJemalloc", logging]),
         target("ApusWire", ["ApusCore", "CZeroMQ"]),
-        target("ApusScheduler", ["ApusCore", "ApusJSON", "ApusWire", "ApusEngine", "ApusObserve", logging]),
+        target(
+            "ApusScheduler",
+            ["ApusCore", "ApusJSON", "ApusWire", "ApusEngine", "ApusGrammar", "ApusObserve", logging]),
         target("ApusDetokenizer", ["ApusCore", "ApusWire", "ApusText", "ApusObserve", logging]),
         target(
             "ApusFront",
@@ -102,7 +105,7 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "ApusCore", "ApusJSON", "ApusConfiguration", "ApusFront", "ApusScheduler", "ApusDetokenizer",
-                "ApusSupervisor", "ApusEngine", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusText",
+                "ApusSupervisor", "ApusEngine", "ApusGrammar", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusText",
                 "ApusObserve", "ApusWire", argumentParser, logging,
             ],
             swiftSettings: strict),
@@ -131,10 +134,11 @@ let package = Package(
         tests("CKernelsTests", ["CKernels", "COpenBLAS", "CTileTrap"]),
         tests("ApusTensorTests", ["ApusTensor", "ApusCore", "CKernels"]),
         tests("ApusModelsTests", ["ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore", "ApusJSON"]),
-        tests("ApusEngineTests", ["ApusEngine", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore"]),
+        tests(
+            "ApusEngineTests", ["ApusEngine", "ApusGrammar", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore"]),
         tests("ApusObserveTests", ["ApusObserve", "ApusCore", "ApusJSON", logging]),
         tests("ApusWireTests", ["ApusWire", "ApusCore", "CZeroMQ"]),
-        tests("ApusSchedulerTests", ["ApusScheduler", "ApusEngine", "ApusWire", "ApusCore", logging]),
+        tests("ApusSchedulerTests", ["ApusScheduler", "ApusEngine", "ApusGrammar", "ApusWire", "ApusCore", logging]),
         tests("ApusDetokenizerTests", ["ApusDetokenizer", "ApusWire", "ApusText", "ApusCore", logging]),
         tests(
             "ApusFrontTests",

@@ -18,6 +18,9 @@ package struct EnvironmentSettings: Sendable, Hashable {
     package private(set) var runningTimeout: Double?
     /// Upper limit of max_new_tokens.
     package private(set) var maxNewTokensLimit: Int?
+    /// A request waits for its grammar until it has been asked for so often, at such an interval in seconds.
+    package private(set) var grammarPollInterval = 0.005
+    package private(set) var grammarPollLimit = 10000
     package private(set) var initialNewTokenRatio = 0.7
     package private(set) var minimumNewTokenRatioFactor = 0.14
     package private(set) var newTokenRatioDecaySteps = 600
@@ -78,6 +81,8 @@ package struct EnvironmentSettings: Sendable, Hashable {
         } json: {
             $0.maxNewTokensLimit.map { JSONValue($0) } ?? .null
         },
+        number("SGLANG_GRAMMAR_POLL_INTERVAL", \.grammarPollInterval, 0.0001...3600),
+        integer("SGLANG_GRAMMAR_MAX_POLL_ITERATIONS", \.grammarPollLimit, 1...1_000_000_000),
         number("SGLANG_INIT_NEW_TOKEN_RATIO", \.initialNewTokenRatio, 0...1),
         number("SGLANG_MIN_NEW_TOKEN_RATIO_FACTOR", \.minimumNewTokenRatioFactor, 0...1),
         integer("SGLANG_NEW_TOKEN_RATIO_DECAY_STEPS", \.newTokenRatioDecaySteps, 1...Int.max),

@@ -32,7 +32,7 @@ extension Scheduler {
             """
             Prefill batch, #new-seq: \(builder.newRequests), #new-token: \(builder.prefillRows), \
             #cached-token: \(builder.newCachedTokens), token usage: \(fixed(cache.usage, 2)), \
-            #running-req: \(builder.decodeRows), #queue-req: \(queue.count)
+            #running-req: \(decoding.count), #queue-req: \(queue.count)
             """)
     }
 

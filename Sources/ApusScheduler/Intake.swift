@@ -1,4 +1,6 @@
 import ApusCore
+import ApusEngine
+import ApusGrammar
 import ApusWire
 
 /// Judges requests as they arrive: what can never run is refused here, before it can harm a step.
@@ -18,6 +20,8 @@ struct Intake {
         var namespace: PrefixNamespace
         /// What the sampler masks until `min_new_tokens` are made: all inside the vocabulary.
         var endTokenIDs: [Int32]
+        /// What a grammar allows where its text may end.
+        var grammarEndTokens: [Int32]
     }
 
     struct Refusal: Error {
@@ -66,7 +70,10 @@ struct Intake {
             prompt: prompt, maxNewTokens: maxNewTokens,
             interval: interval(request),
             namespace: PrefixNamespace(name: request.cacheNamespace, generation: generation),
-            endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken))
+            endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken),
+            // Ids that end nothing under `ignore_eos` stand for nothing in a grammar either.
+            grammarEndTokens: (endTokenIDs + (request.sampling.ignoreEOS ? [] : request.sampling.stopTokenIDs))
+                .filter(isToken))
     }
 
     /// An id outside the vocabulary would read or write beside a table.
@@ -111,10 +118,16 @@ struct Intake {
     /// Why a request ends with the token that it just made, if it does; what the text may say is not known here.
     func ending(of request: Request, token: Int32) -> FinishReason? {
         let sampling = request.sampling
+        if let failure = request.sampler.grammarFailure {
+            return .refused("Grammar accept_token failed: \(failure)", status: 500)
+        }
         if !sampling.ignoreEOS && (endTokenIDs.contains(token) || sampling.stopTokenIDs.contains(token)) {
             return .stopToken(token)
         }
-        return request.generated >= request.maxNewTokens ? .length(request.maxNewTokens) : nil
+        if request.generated >= request.maxNewTokens { return .length(request.maxNewTokens) }
+        guard let grammar = request.sampler.bindingGrammar, !grammar.mayContinue else { return nil }
+        if grammar.hasEnded { return .stopToken(token) }
+        return request.grammarEndTokens.isEmpty ? .grammarEnd(token) : nil
     }
 
     /// What stands in the output for a token that the logits could not name.

@@ -27,13 +27,16 @@ extension Scheduler {
                 if let table = request.table { owners.claim(table[position] / Int32(cache.pageSize), rid) }
             }
             switch request.phase {
-            case .waiting, .finished:
+            case .compiling, .waiting, .finished:
                 expect(held == 0 && request.lease.node == nil, "\(rid): holds memory while it does not run")
             case .prefilling:
                 expect(prefilling === request, "\(rid): prefilling, and not the one that is")
             case .decoding:
                 expect(decoding.requests.contains { $0 === request }, "\(rid): decoding, and not in the set")
-                expect(request.computed == request.tokens.count - 1, "\(rid): decoding with uncomputed tokens")
+                expect(request.computed < request.tokens.count, "\(rid): decoding with nothing to compute")
+                expect(
+                    request.computed == request.tokens.count - 1 || request.sampler.grammar != nil,
+                    "\(rid): decoding with uncomputed tokens")
             }
             var node = request.lease.node
             if node != nil {
@@ -53,6 +56,9 @@ extension Scheduler {
         found += owners.violations
         let waiting = requests.values.count { $0.phase == .waiting }
         expect(waiting == queue.count && queue.requests.count == waiting, "the queue's count is off")
+        let compiling = requests.values.count { $0.phase == .compiling }
+        expect(
+            compiling == grammars.count && grammars.requests.count == compiling, "the grammar queue's count is off")
         expect(requests.values.count { $0.phase == .finished } == ledger.count, "the ledger's count is off")
         expect(decoding.requests.allSatisfy { $0.phase != .waiting }, "a waiting request runs")
         return found

@@ -1,10 +1,13 @@
 import ApusCore
 import ApusEngine
+import ApusGrammar
 import ApusWire
 
 /// One request from its arrival until the front releases it.
 final class Request {
     enum Phase {
+        /// Its grammar is being compiled. Has not run, and holds no memory.
+        case compiling
         /// In the queue, for the first time or after a retraction. Holds no memory.
         case waiting
         /// Admitted; its prompt is not computed to the end.
@@ -31,6 +34,8 @@ final class Request {
     let logprobs: LogprobRequest?
     let hidden: HiddenRequest?
     let sampler: SequenceSampler
+    /// What a grammar allows where its text may end.
+    let grammarEndTokens: [Int32]
     let promptCount: Int
 
     var phase = Phase.waiting
@@ -88,6 +93,7 @@ final class Request {
         promptCount = admitted.prompt.count
         tokens = admitted.prompt
         outputStart = admitted.prompt.count
+        grammarEndTokens = admitted.grammarEndTokens
         promptTail = Array(admitted.prompt.suffix(5))
         queuedAt = now
         var parameters = request.sampling
@@ -161,6 +167,9 @@ final class Request {
             promptTokens: promptCount, cachedTokens: cachedTokens, completionTokens: generated,
             retractions: retractions, weights: weights)
     }
+
+    /// The grammar allows no token that there is.
+    var isAtDeadEnd: Bool { sampler.bindingGrammar.map { $0.mask.count == 0 } ?? false }
 
     // MARK: - Prefill
 

@@ -18,10 +18,11 @@ extension Scheduler {
 
     private func stop(_ request: Request, running: FinishReason, waiting: FinishReason) {
         if request.phase == .finished { return }
-        guard request.phase == .waiting && request.startedAt == nil else {
-            return end(request, running, keepsPrefix: true)
+        switch request.phase {
+        case .compiling: forsakeGrammar(request)
+        case .waiting where request.startedAt == nil: queue.remove(request)
+        default: return end(request, running, keepsPrefix: true)
         }
-        queue.remove(request)
         requests[request.rid] = nil
         ended.append(EndedRequest(rid: request.rid, finish: waiting))
         logRequest("request ended before it ran", request.rid, request.origin)
@@ -55,6 +56,7 @@ extension Scheduler {
 
     /// Takes a request out of the queue or the running set, and its memory back. `DecodeSet` drops it when next swept.
     private func leave(_ request: Request, keepsPrefix: Bool) {
+        if request.phase == .compiling { forsakeGrammar(request) }
         if request.phase == .waiting { queue.remove(request) }
         if prefilling === request { prefilling = nil }
         guard let table = request.table else { return }
@@ -81,10 +83,12 @@ extension Scheduler {
         nextExpiry = now + 0.05
         if let limit = configuration.waitingTimeout {
             let reason = FinishReason.refused("Request waiting timeout reached.", status: 503)
-            for request in queue.requests where request.startedAt == nil && now - request.queuedAt > limit {
+            for request in queue.requests + grammars.requests
+            where request.startedAt == nil && now - request.queuedAt > limit {
                 stop(request, running: reason, waiting: reason)
             }
         }
+        expireGrammars()
         if let limit = configuration.runningTimeout {
             let reason = FinishReason.refused("Request running timeout reached.", status: 503)
             for request in requests.values where request.phase != .finished {

@@ -40,6 +40,11 @@ extension Scheduler {
         if request.timing.prefillFinished == 0 { request.timing.prefillFinished = moment }
         guard request.maxNewTokens > 0 else { return end(request, .length(0), keepsPrefix: true) }
         guard let token = output.token else { preconditionFailure("a token was asked for") }
+        guard intake.isValid(token) || !request.isAtDeadEnd else {
+            return end(
+                request, .refused("Grammar accept_token failed: no token fits the text so far", status: 500),
+                keepsPrefix: true)
+        }
         guard intake.isValid(token) else {
             // Nothing computed from such numbers may be met by others.
             request.noteWeights(generations.label(of: request.generation))
@@ -51,7 +56,7 @@ extension Scheduler {
         request.append(token, logprobs: output.logprobs, hidden: hidden)
         statistics.generatedTokens += 1
         log.generated += 1
-        if let reason = intake.ending(of: request, token: token) {
+        if let reason = intake.ending(of: request, token: token) ?? jump(request) {
             return end(request, reason, keepsPrefix: true)
         }
         if request.phase == .prefilling {

@@ -79,10 +79,10 @@ extension Scheduler {
         do throws(Intake.Refusal) {
             if let weightsLost { throw Intake.Refusal("\(weightsLost).", status: 503) }
             let admitted = try intake.admit(request, generation: generations.current)
-            guard queue.count < configuration.maxQueuedRequests ?? .max else {
+            guard queue.count + grammars.count < configuration.maxQueuedRequests ?? .max else {
                 throw Intake.Refusal("The request queue is full.", status: 503)
             }
-            enqueue(request, admitted)
+            enqueue(request, admitted, try checkGrammar(of: request.sampling))
         } catch {
             refuse(request, error.reason)
         }
@@ -92,14 +92,16 @@ extension Scheduler {
         ended.append(EndedRequest(rid: request.rid, finish: reason))
     }
 
-    private func enqueue(_ request: GenerateRequest, _ admitted: Intake.Admitted) {
+    private func enqueue(
+        _ request: GenerateRequest, _ admitted: Intake.Admitted, _ verdict: GrammarQueue.Verdict?
+    ) {
         arrivals += 1
         let seed = request.sampling.seed.map { UInt64(bitPattern: $0) } ?? seeds.next()
         let made = Request(request, admitted: admitted, arrival: arrivals, seed: seed, now: now)
         made.timing.queued = Clocks.unix()
         requests[made.rid] = made
-        queue.insert(made)
         logRequest("request queued", made.rid, made.origin, ["prompt_tokens": "\(made.promptCount)"])
+        line(up: made, verdict)
     }
 
     /// Nobody's KV is in the cache; while paused, who waits may wait on.
@@ -108,6 +110,7 @@ extension Scheduler {
     func answerFlush(_ call: UInt64, _ outcome: FlushOutcome) {
         if outcome == .flushed {
             cache.flush()
+            grammars.flush()
             logger.info("Cache flushed.")
         }
         front.send(.flushed(call: call, outcome: outcome))

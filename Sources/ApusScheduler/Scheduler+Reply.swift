@@ -57,7 +57,8 @@ extension Scheduler {
 
     var load: SchedulerLoad {
         SchedulerLoad(
-            running: decoding.count + (prefilling == nil ? 0 : 1), queued: queue.count, freeTokens: cache.freeTokens,
+            running: decoding.count + (prefilling == nil ? 0 : 1), queued: queue.count + grammars.count,
+            freeTokens: cache.freeTokens,
             cachedTokens: cache.cachedTokens, heldTokens: cache.heldTokens,
             generationThroughput: log.throughput, figures: figures)
     }
@@ -76,6 +77,13 @@ extension Scheduler {
             "prefilled_tokens": .integer(Int64(statistics.prefilledTokens)),
             "prefix_cache_tokens": .integer(Int64(statistics.cachedTokens)),
             "generated_tokens": .integer(Int64(statistics.generatedTokens)),
+            "jumped_tokens": .integer(Int64(statistics.jumpedTokens)),
+            "grammars": [
+                "queued": .integer(Int64(grammars.count)), "total": .integer(Int64(grammars.statistics.total)),
+                "cache_hits": .integer(Int64(grammars.statistics.cacheHits)),
+                "aborted": .integer(Int64(grammars.statistics.aborted)),
+                "timeouts": .integer(Int64(grammars.statistics.timeouts)),
+            ],
             "retractions": .integer(Int64(statistics.retractions)),
             "weight_version": .string(generations.label),
             "weight_update": [

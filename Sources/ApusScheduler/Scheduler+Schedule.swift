@@ -11,10 +11,11 @@ extension Scheduler {
         guard !isHeld else { return }
         makeRoomForDecoding()
         for request in decoding.requests {
-            guard let table = request.table, cache.grow(table, to: request.computed + 1) else {
+            guard let table = request.table, cache.grow(table, to: request.tokens.count) else {
                 preconditionFailure("room was made for request \(request.rid)")
             }
-            builder.append(request, rowCount: 1)
+            // One row, or several after a jump.
+            builder.append(request, rowCount: request.tokens.count - request.computed)
         }
         guard prefilling != nil || !queue.isEmpty else { return }
         var rows = min(
@@ -53,7 +54,9 @@ extension Scheduler {
     /// Slots that the running streams need for their next token beyond those that they have.
     private var slotsForDecoding: Int {
         var pages = 0
-        for request in decoding.requests where request.table?.count == request.computed { pages += 1 }
+        for request in decoding.requests {
+            pages += cache.pages(for: max(0, request.tokens.count - (request.table?.count ?? 0)))
+        }
         return pages * configuration.pageSize
     }
 

@@ -14,7 +14,9 @@ extension Scheduler {
     func tendWeights() {
         while advanceWeights() {}
         guard generations.resident.count > 1 else { return }
-        var used = Set(requests.values.lazy.filter { $0.phase != .finished }.map(\.generation))
+        // Who waits for a grammar will begin on the weights of then.
+        let isBound: (Request) -> Bool = { $0.phase != .finished && $0.phase != .compiling }
+        var used = Set(requests.values.lazy.filter(isBound).map(\.generation))
         used.insert(generations.current)
         for generation in generations.resident.subtracting(used).sorted() {
             dropWeights(generation)

@@ -25,6 +25,9 @@ package final class Scheduler {
     /// By id: waiting, running, and finished but not released.
     var requests: [String: Request] = [:]
     var queue = PrefillQueue()
+    var grammars = GrammarQueue()
+    /// nil: no grammars are served.
+    let grammarWorker: GrammarWorker?
     /// The one request whose prompt is computed in part.
     var prefilling: Request?
     var decoding = DecodeSet()
@@ -66,22 +69,28 @@ package final class Scheduler {
     var nextHeartbeat = 0.0
     var wasBusy = false
 
-    /// `library`: where other weights come from; `wake` ends a wait of the inbox, from any thread.
+    /// `library`: where other weights come from; `compilation` makes grammars, nil: none are served; `wake` ends a wait
+    /// of the inbox, from any thread.
     package convenience init(
         configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
         detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
-        library: (any WeightLibrary)? = nil, wake: @escaping @Sendable () -> Void = {}
+        library: (any WeightLibrary)? = nil, compilation: GrammarCompilation? = nil,
+        wake: @escaping @Sendable () -> Void = {}
     ) {
         self.init(
             configuration: configuration, worker: worker, inbox: inbox, detokenizer: detokenizer, front: front,
-            logger: logger, weightJobs: library.map { WeightJobs($0, wake: wake) })
+            logger: logger, weightJobs: library.map { WeightJobs($0, wake: wake) },
+            grammarWorker: compilation.map { compile in
+                GrammarWorker(seconds: configuration.grammarSeconds, wake: wake, compile: compile)
+            })
     }
 
     /// `clock` gives seconds that never step back; tests bring their own.
     init(
         configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
         detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
-        clock: @escaping () -> Double = Clocks.monotonic, weightJobs: WeightJobs?
+        clock: @escaping () -> Double = Clocks.monotonic, weightJobs: WeightJobs?,
+        grammarWorker: GrammarWorker? = nil
     ) {
         self.configuration = configuration
         self.worker = worker
@@ -89,6 +98,7 @@ package final class Scheduler {
         self.logger = logger
         self.clock = clock
         self.weightJobs = weightJobs
+        self.grammarWorker = grammarWorker
         generations = Generations(label: configuration.weightVersion)
         outputs = Outputs(detokenizer)
         self.front = FrontLine(front, logger: logger)
@@ -113,7 +123,10 @@ package final class Scheduler {
     }
 
     /// Nothing runs and nothing waits.
-    package var isIdle: Bool {
+    package var isIdle: Bool { hasNoRows && grammars.isEmpty }
+
+    /// A step would be empty.
+    private var hasNoRows: Bool {
         queue.isEmpty && prefilling == nil && !decoding.requests.contains { $0.phase == .decoding }
     }
 
@@ -133,6 +146,7 @@ package final class Scheduler {
         let received = clock()
         expire()
         tendWeights()
+        tendGrammars()
         schedule()
         let scheduled = clock()
         let onModel = forward()
@@ -145,7 +159,7 @@ package final class Scheduler {
 
     /// How long there is nothing to do unless a message comes.
     private var patience: Double {
-        guard isIdle || isHeld else { return 0 }
+        guard hasNoRows || isHeld else { return 0 }
         let isBehind = outputs.hasBacklog || front.hasBacklog
         return isBehind ? 0.005 : configuration.heartbeatInterval
     }

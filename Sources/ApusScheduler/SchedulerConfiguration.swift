@@ -28,6 +28,12 @@ package struct SchedulerConfiguration: Sendable {
     package var waitingTimeout: Double?
     package var runningTimeout: Double?
 
+    /// Seconds that a request waits for its grammar, and that one grammar may take of the time of those that compile.
+    package var grammarTimeout = 50.0
+    package var grammarSeconds = 20.0
+    /// Tokens that a grammar leaves no choice about are appended without a step for each.
+    package var jumpsForward = true
+
     // MARK: Batches
 
     package var policy = SchedulePolicy.fcfs

@@ -25,6 +25,8 @@ struct Statistics {
     var cachedTokens = 0
     var decodedTokens = 0
     var generatedTokens = 0
+    /// Of those, the ones that no step was made for: a grammar left no choice.
+    var jumpedTokens = 0
     var retractions = 0
     /// Tokens whose KV was given up by retractions.
     var retractedInputTokens = 0

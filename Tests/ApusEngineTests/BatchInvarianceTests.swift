@@ -1,6 +1,7 @@
 import ApusCheckpoint
 import ApusCore
 import ApusEngine
+import ApusGrammar
 import ApusTensor
 import ApusTestSupport
 import Testing
@@ -16,6 +17,17 @@ struct BatchInvarianceTests {
     }
 
     private static let outputCount = 12
+
+    /// Any number of words of a few tokens each.
+    private static let grammar: CompiledGrammar? = {
+        var grammar = Grammar()
+        let word = GrammarExpression.repetition(.scalars(ScalarSet([0x20...0x7E, 0xC0...0xFF])), min: 1, max: 9)
+        grammar.define(grammar.root, as: .repetition(.sequence([word, .text("\n")]), min: 0, max: nil))
+        var vocabulary = Vocabulary()
+        for byte in UInt8.min...UInt8.max { vocabulary.append([byte]) }
+        for byte in UInt8(0)..<128 { vocabulary.append([byte, byte & 7 + 65]) }
+        return try? CompiledGrammar(grammar, trie: TokenTrie(vocabulary), limit: CompilationLimit())
+    }()
 
     private func requests(_ random: inout SeededRandom) -> [RunningSequence] {
         let shared = (0..<37).map { _ in Int32.random(in: 0..<384, using: &random) }
@@ -36,6 +48,9 @@ struct BatchInvarianceTests {
             let sampler = SequenceSampler(
                 parameters: parameters, seed: random.next(), endTokenIDs: [],
                 logprobs: .init(topCount: 3, tokenIDs: [7, 300]))
+            if index % 2 == 1, let grammar = Self.grammar {
+                sampler.bind(GrammarMatcher(grammar, endTokens: []))
+            }
             return RunningSequence(prompt, sampler, wantsPromptLogprobs: true)
         }
     }

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusEngine
+import ApusGrammar
 import ApusWire
 import Logging
 
@@ -41,7 +42,7 @@ final class Bench {
 
     init(
         worker: FakeWorker = FakeWorker(), logger: Logger? = nil, library: FakeLibrary? = nil,
-        _ change: (inout SchedulerConfiguration) -> Void = { _ in }
+        _ change: (inout SchedulerConfiguration) -> Void = { _ in }, compilation: GrammarCompilation? = nil
     ) {
         self.worker = worker
         var configuration = SchedulerConfiguration(epoch: 7, processID: 1)
@@ -51,7 +52,11 @@ final class Bench {
         scheduler = Scheduler(
             configuration: configuration, worker: worker, inbox: inbox, detokenizer: detokenizer, front: front,
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { time.now },
-            weightJobs: library.map { WeightJobs($0, wake: {}, start: { jobs.append($0) }) })
+            weightJobs: library.map { WeightJobs($0, wake: {}, start: { jobs.append($0) }) },
+            grammarWorker: compilation.map { compile in
+                GrammarWorker(
+                    seconds: configuration.grammarSeconds, wake: {}, start: { jobs.append($0) }, compile: compile)
+            })
     }
 
     func send(_ message: FrontToScheduler) {

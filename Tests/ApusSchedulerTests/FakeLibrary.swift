@@ -74,4 +74,11 @@ final class JobList: Sendable {
         job?()
         return job != nil
     }
+
+    /// Runs the latest one, unless no more than `count` are there.
+    func runLast(beyond count: Int) -> Bool {
+        let job = jobs.withLock { $0.count > count ? $0.removeLast() : nil }
+        job?()
+        return job != nil
+    }
 }

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusEngine
+import ApusGrammar
 
 /// A worker without a model: the KV of a slot is a hash, and the next token a hash of everything that the sequence's
 /// slots hold. Any schedule must therefore give `FakeWorker.reference`'s tokens, and a slot that is shared wrongly,
@@ -78,11 +79,17 @@ final class FakeWorker: ModelWorker {
                 result.outputs[result.outputs.count - 1].hidden = hidden
                 continue
             }
-            let token = next(after: state, seed: sequence.sampler.seed)
+            let mask = sequence.sampler.bindingGrammar?.mask
+            let token = next(after: state, seed: sequence.sampler.seed, mask: mask)
+            // As with a model: where there is no choice, nothing depends on the logits.
+            let certain = mask?.only.flatMap {
+                sequence.sampler.certainLogprobs($0, vocabularySize: vocabularySize)
+            }
             result.outputs.append(
                 SequenceOutput(
                     token: token,
-                    logprobs: sequence.sampler.logprobs == nil ? nil : logprobs(state, token, sequence.sampler),
+                    logprobs: sequence.sampler.logprobs == nil
+                        ? nil : certain ?? logprobs(state, token, sequence.sampler),
                     promptLogprobs: promptLogprobs))
             result.outputs[result.outputs.count - 1].hidden = hidden
         }
@@ -138,10 +145,14 @@ final class FakeWorker: ModelWorker {
         }
     }
 
-    func next(after state: Fold, seed: UInt64) -> Int32 {
+    /// With a mask one of its tokens; -1 when it has none.
+    func next(after state: Fold, seed: UInt64, mask: TokenMask? = nil) -> Int32 {
         let hash = mix(state.value ^ seed &* 0x9E37)
         if nanEvery > 0 && hash % nanEvery == 0 { return -1 }
-        return Int32(hash >> 8 & 0xFFFF) % Int32(vocabularySize)
+        let token = Int32(hash >> 8 & 0xFFFF) % Int32(vocabularySize)
+        guard let mask else { return token }
+        let size = Int32(vocabularySize)
+        return (0..<size).lazy.map { (token + $0) % size }.first { mask[$0] } ?? -1
     }
 
     private func logprobs(_ state: Fold, _ token: Int32, _ sampler: SequenceSampler) -> PositionLogprobs {

@@ -14,7 +14,8 @@ func request(
     let message = GenerateRequest(rid: "r\(arrival)", schedulerEpoch: 1, inputIDs: prompt, sampling: sampling)
     let admitted = Intake.Admitted(
         prompt: prompt, maxNewTokens: limit, interval: 1,
-        namespace: PrefixNamespace(name: namespace, generation: 0), endTokenIDs: [])
+        namespace: PrefixNamespace(name: namespace, generation: 0), endTokenIDs: [],
+        grammarEndTokens: [])
     let made = Request(message, admitted: admitted, arrival: arrival, seed: 0, now: 0)
     for token in output { made.append(token, logprobs: nil) }
     return made

@@ -2,6 +2,22 @@ import ApusTensor
 
 /// Log probabilities over the full vocabulary at one position, before any filter.
 enum LogProbabilities {
+    /// What `entry` makes of a row in which all logits but the token's are masked, without the row: probability 1 for
+    /// it, and 0 for all others, of which those with the lowest ids come first.
+    static func certain(
+        token: Int32, selection: SequenceSampler.LogprobSelection?, vocabularySize: Int
+    ) -> PositionLogprobs {
+        var entry = PositionLogprobs(logprob: 0)
+        guard let selection else { return entry }
+        let count = min(selection.topCount, vocabularySize)
+        let others = (0..<Int32(vocabularySize)).lazy.filter { $0 != token }.prefix(max(count - 1, 0))
+        if count > 0 { entry.top = [(token, 0)] + others.map { ($0, -.greatestFiniteMagnitude) } }
+        entry.chosen = selection.tokenIDs.filter { $0 >= 0 && $0 < vocabularySize }.map {
+            ($0, $0 == token ? 0 : -.greatestFiniteMagnitude)
+        }
+        return entry
+    }
+
     /// - Parameters:
     ///   - scores: [vocabulary] logits, raw or over temperature.
     ///   - token: Whose log probability is the entry's own.

@@ -4,7 +4,7 @@ package import ApusTensor
 /// Chooses one token from one row of logits. A row's outcome depends on the row, its `SequenceSampler` and its position
 /// alone.
 ///
-/// The steps, in order: penalties, the minimum length, logit bias, temperature, softmax, filters, draw.
+/// The steps, in order: penalties, the minimum length, the grammar, logit bias, temperature, softmax, filters, draw.
 package struct Sampler: Sendable {
     package struct Options: Sendable, Hashable {
         /// Output log probabilities without the division by temperature (`SGLANG_RETURN_ORIGINAL_LOGPROB`).
@@ -39,11 +39,16 @@ package struct Sampler: Sendable {
         scratch: inout Scratch
     ) -> SequenceOutput {
         let parameters = sampler.parameters
-        if !options.sanitizes, SanitizeStep.hasNaN(logits) { return SequenceOutput(token: -1) }
+        if options.sanitizes {
+            // Before the masks: what they forbid must stay infinitely unlikely.
+            SanitizeStep.apply(to: logits)
+        } else if SanitizeStep.hasNaN(logits) {
+            return SequenceOutput(token: -1)
+        }
         PenaltyStep.apply(to: logits, sampler)
         MinimumLengthStep.apply(to: logits, sampler)
+        GrammarStep.apply(to: logits, sampler)
         LogitBiasStep.apply(to: logits, sampler)
-        if options.sanitizes { SanitizeStep.apply(to: logits) }
 
         let original = options.ignoresTemperatureInLogprobs && sampler.logprobs != nil && parameters.temperature != 1
         var untempered: [Float] = []

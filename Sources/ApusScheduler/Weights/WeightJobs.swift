@@ -2,12 +2,6 @@ import ApusCore
 import ApusEngine
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// The calls of a `WeightLibrary`, made away from the scheduler's thread: one at a time, whose outcome is fetched.
 final class WeightJobs: Sendable {
     enum Outcome: Sendable {
@@ -16,22 +10,19 @@ final class WeightJobs: Sendable {
         case failed(WeightFailure)
     }
 
-    /// Runs a job somewhere, and returns at once.
-    typealias Start = @Sendable (_ job: @escaping @Sendable () -> Void) -> Void
-
     private struct State {
         var isBusy = false
         var outcome: Outcome?
     }
 
     private let library: any WeightLibrary
-    private let start: Start
+    private let start: BackgroundThread.Start
     private let state = Mutex(State())
 
     /// - Parameter wake: Called when an outcome is there, on the job's thread.
-    init(_ library: any WeightLibrary, wake: @escaping @Sendable () -> Void, start: Start? = nil) {
+    init(_ library: any WeightLibrary, wake: @escaping @Sendable () -> Void, start: BackgroundThread.Start? = nil) {
         self.library = library
-        let start = start ?? Self.thread()
+        let start = start ?? BackgroundThread("apus-weights").start
         self.start = { job in
             start {
                 job()
@@ -67,42 +58,6 @@ final class WeightJobs: Sendable {
             let outcome: Outcome
             do throws(WeightFailure) { outcome = try job() } catch { outcome = .failed(error) }
             state.withLock { $0.outcome = outcome }
-        }
-    }
-
-    /// A thread a job, which takes little from those that run steps.
-    private static func thread() -> Start {
-        let last = Mutex<NamedThread?>(nil)
-        let holder = ThreadHolder(last)
-        return { job in
-            holder.replace {
-                NamedThread("apus-weights") {
-                    yieldToSteps(); job()
-                }
-            }
-        }
-    }
-
-    /// On Linux a thread has a priority of its own. A tenth of a processor is left to it where steps take all.
-    private static func yieldToSteps() {
-        #if os(Linux)
-            _ = nice(10)
-        #endif
-    }
-}
-
-/// The thread of the last job, so that it is joined before the next.
-private final class ThreadHolder: Sendable {
-    private let thread: Mutex<NamedThread?>
-
-    init(_ thread: consuming Mutex<NamedThread?>) {
-        self.thread = thread
-    }
-
-    func replace(by make: () -> NamedThread) {
-        thread.withLock { thread in
-            thread?.join()
-            thread = make()
         }
     }
 }

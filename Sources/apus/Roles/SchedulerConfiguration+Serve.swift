@@ -20,6 +20,8 @@ extension SchedulerConfiguration {
         maxNewTokensLimit = given.environment.maxNewTokensLimit
         waitingTimeout = given.environment.waitingTimeout
         runningTimeout = given.environment.runningTimeout
+        grammarTimeout = given.environment.grammarPollInterval * Double(given.environment.grammarPollLimit)
+        grammarSeconds = min(grammarSeconds, grammarTimeout)
         guard let policy = SchedulePolicy(rawValue: given.schedulePolicy) else {
             preconditionFailure("the table of flags knows a policy that the scheduler does not")
         }

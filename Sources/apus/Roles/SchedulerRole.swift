@@ -2,6 +2,7 @@ import ApusCheckpoint
 import ApusConfiguration
 import ApusCore
 import ApusEngine
+import ApusGrammar
 import ApusJSON
 import ApusModels
 import ApusObserve
@@ -64,9 +65,11 @@ struct SchedulerRole {
             model.details(
                 given, startupSeconds: Clocks.monotonic() - startedAt
             ).description
+        let compilation = GrammarCompiler.compilation(
+            given, tokenizer, vocabularySize: model.worker.vocabularySize)
         let scheduler = Scheduler(
             configuration: configuration, worker: model.worker, inbox: inbox, detokenizer: detokenizer, front: front,
-            logger: role.logger, library: model.library, wake: { wake.wake() })
+            logger: role.logger, library: model.library, compilation: compilation, wake: { wake.wake() })
         model.log(role.logger, given, limits: scheduler.limits)
 
         let directory = role.directory

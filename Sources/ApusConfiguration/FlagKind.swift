@@ -69,7 +69,9 @@ package enum FlagKind: Sendable, Equatable {
         case .text: "TEXT"
         case .integer, .tokenCount: "N"
         case .number: "X"
-        case .choice(let choices): "{\(choices.joined(separator: ","))}"
+        // A list that does not fit into a line needs places to break.
+        case .choice(let choices):
+            "{\(choices.joined(separator: choices.joined().count > 80 ? ", " : ","))}"
         case .jsonObject: "JSON"
         case .list: "WORD..."
         }

@@ -35,8 +35,10 @@ def ask():
     try:
         connection.request("POST", "/generate", body, headers)
         answer = connection.getresponse()
-        text = json.loads(answer.read())
-        return str(answer.status) if answer.status != 200 or text["text"].startswith(" Paris") else "wrong text"
+        text = answer.read().decode()
+        if answer.status != 200:
+            return f"{answer.status} {text[:100]}"
+        return "200" if json.loads(text)["text"].startswith(" Paris") else "wrong text"
     except OSError as error:
         return type(error).__name__
     except http.client.HTTPException as error:

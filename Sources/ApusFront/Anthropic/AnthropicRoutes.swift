@@ -1,13 +1,12 @@
 import ApusJSON
-import HTTPTypes
 import Hummingbird
 
-/// `/v1/messages` and `/v1/messages/count_tokens`: chats in the words of Anthropic's Messages API.
+/// `/v1/messages` and `/v1/messages/count_tokens`: chats in the words of Anthropic's Messages API. Keys are bearers here as
+/// everywhere (`auth_token` of the `anthropic` package), not `x-api-key`.
 struct AnthropicRoutes: Sendable {
     let service: FrontService
 
     private static let path = "/v1/messages"
-    private static let keyField = HTTPField.Name("x-api-key")!
 
     func add(to table: inout RouteTable) {
         let setting = ChatRequest.Setting(service)
@@ -32,16 +31,5 @@ struct AnthropicRoutes: Sendable {
                 throw error.anthropic
             }
         }
-    }
-
-    /// Clients of this API send their key in a field of its own.
-    static func authorization(_ request: Request) -> String? {
-        guard request.uri.path.hasPrefix(path) else { return nil }
-        return request.headers[keyField].map { "Bearer \($0)" }
-    }
-
-    /// An error of a request that reached no handler, in the shape of its path.
-    static func refusal(_ error: FrontError, _ path: String) -> FrontError {
-        path.hasPrefix(Self.path) ? error.anthropic : error
     }
 }

@@ -46,11 +46,11 @@ package struct FrontResponder: HTTPResponder {
     ) async -> Response {
         if let preflight = CrossOrigin.preflight(request) { return preflight }
         let path = request.uri.path
-        let header = request.headers[.authorization] ?? AnthropicRoutes.authorization(request)
+        let header = request.headers[.authorization]
         guard
             settings.authorization.allows(
                 path: path, method: request.method, access: routes.access(of: path), header: header)
-        else { return AnthropicRoutes.refusal(.unauthorized, path).response }
+        else { return FrontError.unauthorized.response }
         switch match {
         case .nothing: return FrontError.notFound.response
         case .wrongMethod(let allow): return FrontError.methodNotAllowed(allow: allow).response

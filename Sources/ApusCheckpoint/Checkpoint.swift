@@ -8,6 +8,8 @@ package struct Checkpoint: Sendable {
     package let directory: String
     /// In the order of their names.
     package let files: [MappedFile]
+    /// There is a model.safetensors.index.json.
+    package let isIndexed: Bool
     private let tensors: [String: (file: Int, entry: Safetensors.Entry)]
 
     package init(directory: String) throws(CheckpointError) {
@@ -43,6 +45,7 @@ package struct Checkpoint: Sendable {
         if let missing = expected?.keys.filter({ tensors[$0] == nil }).min(), let shard = expected?[missing] {
             throw CheckpointError.missingTensor(directory: "\(directory)/\(shard)", tensor: missing)
         }
+        isIndexed = expected != nil
         self.files = files
         self.tensors = tensors
     }
@@ -53,6 +56,11 @@ package struct Checkpoint: Sendable {
     }
 
     package var tensorNames: Dictionary<String, (file: Int, entry: Safetensors.Entry)>.Keys { tensors.keys }
+
+    /// What one of `files` has, in the order of its bytes.
+    package func entries(ofFile index: Int) -> [Safetensors.Entry] {
+        tensors.values.filter { $0.file == index }.map(\.entry).sorted { $0.range.lowerBound < $1.range.lowerBound }
+    }
 
     package func contains(_ name: String) -> Bool { tensors[name] != nil }
 

@@ -2,6 +2,8 @@
 package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A file or folder that the system would not open; carries its reason.
     case unreadable(path: String, reason: String)
+    /// A file or folder that could not be made; carries the system's reason.
+    case unwritable(path: String, reason: String)
     /// No folder of that name, and no such model in the local cache.
     case modelNotFound(name: String, reason: String)
     /// A folder without weights.
@@ -25,7 +27,7 @@ package enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible
 
     package var description: String {
         switch self {
-        case .unreadable(let path, let reason):
+        case .unreadable(let path, let reason), .unwritable(let path, let reason):
             "\(path): \(reason)"
         case .modelNotFound(let name, let reason):
             "model '\(name)' not found: \(reason)"

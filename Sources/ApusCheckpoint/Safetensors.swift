@@ -23,7 +23,7 @@ package struct Safetensors: Sendable {
     static let longestHeader = 100_000_000
 
     private static let elementTypes: [String: ElementType] = ["F32": .float32, "F16": .float16, "BF16": .bfloat16]
-    private static let byteCounts: [String: Int] = [
+    static let byteCounts: [String: Int] = [
         "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2,
         "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1,
     ]

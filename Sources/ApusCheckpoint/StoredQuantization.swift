@@ -22,7 +22,7 @@ package struct StoredQuantization: Sendable, Hashable {
         guard groups.count == 1, let group = groups.first, let weights = group["weights"] else {
             throw Refusal(scheme: "compressed-tensors with \(groups.count) groups of tensors")
         }
-        let activations = group["input_activations"].flatMap { $0.isNull ? nil : $0 }
+        let activations = group["input_activations"].flatMap { $0.isNull ? Optional<JSONValue>.none : $0 }
         let bits = weights["num_bits"]?.intValue ?? 0
         let type = weights["type"]?.stringValue ?? "unknown"
         let strategy = weights["strategy"]?.stringValue ?? "unknown"

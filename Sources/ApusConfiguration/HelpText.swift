@@ -24,9 +24,17 @@ package enum HelpText {
 
     private static func entry(_ flag: Flag) -> String {
         let names = ([flag.name] + flag.aliases).map { "--\($0)" }.joined(separator: ", ")
-        let placeholder = flag.kind.placeholder
+        let placeholder = Self.placeholder(of: flag)
         return wrapped(placeholder.isEmpty ? names : "\(names) \(placeholder)", indent: 2)
             + wrapped(description(of: flag), indent: 8)
+    }
+
+    /// What stands for the value: of a choice, only what is possible here.
+    static func placeholder(of flag: Flag) -> String {
+        if case .only(let texts, _) = flag.support, case .choice = flag.kind {
+            return FlagKind.choice(texts).placeholder
+        }
+        return flag.kind.placeholder
     }
 
     /// What it does, which values it takes, and what holds without it.

@@ -69,7 +69,7 @@ package enum ManualPage {
 
     private static func names(_ flag: Flag) -> String {
         let names = ([flag.name] + flag.aliases).map { bold("--\($0)") }.joined(separator: ", ")
-        let placeholder = flag.kind.placeholder
+        let placeholder = HelpText.placeholder(of: flag)
         return placeholder.isEmpty ? names : "\(names) \\fI\(escaped(placeholder))\\fR"
     }
 

@@ -35,6 +35,7 @@ def fetch(source, work):
     """Downloads and unpacks a package, once."""
     unpacked = work / "packages" / source.package
     if not unpacked.exists():
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
         archives = work / "archives"
         archives.mkdir(parents=True, exist_ok=True)
         if not list(archives.glob(f"{source.package}_*.deb")):
@@ -157,7 +158,9 @@ def encode_segments(tokenizer, segments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="directory for packages and results")
-    work = parser.parse_args().work
+    parser.add_argument("--held-out-only", action="store_true", help="write held-out.json, make no training data")
+    arguments = parser.parse_args()
+    work = arguments.work
     rng = random.Random(SEED)
 
     prose, held_out, manifest = [], {}, {}
@@ -170,6 +173,10 @@ def main():
         characters = sum(map(len, documents))
         manifest[source.package] = {"version": version, "licence": source.licence, "characters": characters}
         print(f"{source.package} {version}: {len(documents)} documents, {characters} characters", flush=True)
+
+    (work / "held-out.json").write_text(json.dumps(held_out, ensure_ascii=False))
+    if arguments.held_out_only:
+        return
 
     fact_documents = [facts.document(rng) for _ in range(FACT_DOCUMENTS)]
     tokenizer = load_or_train(
@@ -198,7 +205,6 @@ def main():
             numpy.save(work / f"{kind}-{name}-tokens.npy", numpy.array(packer.rows, dtype=numpy.uint16)[order])
             numpy.save(work / f"{kind}-{name}-learnt.npy", numpy.array(packer.labels, dtype=bool)[order])
             print(kind, name, len(packer.rows), "rows", flush=True)
-    (work / "held-out.json").write_text(json.dumps(held_out, ensure_ascii=False))
     (work / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 

@@ -78,7 +78,7 @@ extension WeightFailure {
         self =
             switch error {
             case .modelNotFound: .notFound
-            case .unreadable, .noWeights, .malformed, .truncated, .changed, .missingShard:
+            case .unreadable, .unwritable, .noWeights, .malformed, .truncated, .changed, .missingShard:
                 .unreadable(reason: "\(error)")
             case .missingTensor, .duplicateTensor, .wrongShape, .wrongType, .unsupportedElement, .configuration:
                 .unfit(reason: "\(error)")

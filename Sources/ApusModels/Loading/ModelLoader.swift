@@ -18,7 +18,9 @@ package struct ModelLoader {
     package let elementType: ElementType
     /// How projections are kept; nil: in `elementType`.
     package let quantization: Quantization?
-    private let checkpoint: Checkpoint?
+    let checkpoint: Checkpoint?
+    /// What the model would take from the checkpoint; nil: there is none.
+    let survey: WeightCatalog?
 
     /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once, tensors
     /// that are missing or have another shape included.
@@ -40,11 +42,19 @@ package struct ModelLoader {
         self.elementType = elementType ?? .bfloat16
         self.quantization = try Self.quantization(asked: quantization, stored: configuration.quantization)
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
-        if let checkpoint {
-            let survey = try loader(
-                CheckpointWeights(checkpoint: checkpoint), TensorRuntime(threads: 1), purpose: .survey)
-            _ = try Decoder(WeightScope(loader: survey, path: ""), configuration)
-        }
+        survey = try Self.survey(
+            checkpoint, configuration, element: self.elementType, quantization: self.quantization)
+    }
+
+    private static func survey(
+        _ checkpoint: Checkpoint?, _ configuration: ModelConfiguration, element: ElementType,
+        quantization: Quantization?
+    ) throws -> WeightCatalog? {
+        guard let checkpoint else { return nil }
+        let loader = WeightLoader(
+            source: CheckpointWeights(checkpoint: checkpoint), element: element, quantization: quantization,
+            stored: configuration.quantization, runtime: try TensorRuntime(threads: 1), purpose: .survey)
+        return try Decoder(WeightScope(loader: loader, path: ""), configuration).catalog
     }
 
     /// A checkpoint that comes quantised stays as it is; one that does not is quantised as asked.
@@ -54,15 +64,6 @@ package struct ModelLoader {
         guard let asked, let stored, asked != stored.scheme else { return asked ?? stored?.scheme }
         throw .unfitQuantization(
             reason: "the checkpoint is quantised as \(stored.scheme.name), which cannot be made \(asked.name)")
-    }
-
-    private func loader(
-        _ source: any WeightSource, _ runtime: TensorRuntime, purpose: WeightLoader.Purpose = .load,
-        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
-    ) -> WeightLoader {
-        WeightLoader(
-            source: source, element: elementType, quantization: quantization, stored: configuration.quantization,
-            runtime: runtime, purpose: purpose, progress: progress)
     }
 
     /// Reads and packs the weights.
@@ -75,7 +76,9 @@ package struct ModelLoader {
     ) throws -> Decoder {
         let source: any WeightSource =
             checkpoint.map { CheckpointWeights(checkpoint: $0, copies: copies) } ?? RandomWeights(runtime: runtime)
-        let loader = loader(source, runtime, progress: progress)
+        let loader = WeightLoader(
+            source: source, element: elementType, quantization: quantization, stored: configuration.quantization,
+            runtime: runtime, progress: progress)
         let decoder = try Decoder(WeightScope(loader: loader, path: ""), configuration)
         if copies { try checkpoint?.checkUnchanged() }
         return decoder

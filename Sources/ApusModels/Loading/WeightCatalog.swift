@@ -16,6 +16,8 @@ package final class WeightCatalog: @unchecked Sendable {
     private var shapes: [String: [Int]] = [:]
     private var places: [String: Place] = [:]
 
+    /// Names of what is multiplied, without `.weight`, and what for; known of a survey too.
+    private(set) var multiplied: [(name: String, kind: WeightKind)] = []
     /// What is kept, by kind and format.
     private(set) var report: [WeightReport.Entry] = []
 
@@ -23,6 +25,8 @@ package final class WeightCatalog: @unchecked Sendable {
         shapes[name] = shape
         places[name] = place
     }
+
+    func note(_ name: String, isFor kind: WeightKind) { multiplied.append((name, kind)) }
 
     func add(_ kind: WeightKind, format: PackedWeight.Format, byteCount: Int) {
         add(kind, dtype: format.name, format: kind == .norm ? nil : format, byteCount)

@@ -28,6 +28,7 @@ extension WeightLoader {
         var builder = PackedWeight.Builder(inputs: inputs, format: format, arrangement: arrangement)
         var tensors: [WeightTensor] = []
         for (name, outputs) in projections {
+            catalog.note(name, isFor: kind)
             let weight = try take(first, name, outputs: outputs, inputs: inputs, into: &tensors)
             let vector = bias ? try take("\(name).bias", shape: [outputs]) : nil
             guard let weight else { continue }

@@ -27,6 +27,9 @@ package final class CompilationLimit: Sendable {
         if Clocks.monotonic() > deadline { throw .timedOut }
     }
 
+    /// `check` would throw.
+    var isOver: Bool { isCancelled.load(ordering: .relaxed) || Clocks.monotonic() > deadline }
+
     /// Counts states that were made, and checks now and then.
     func spend(_ count: Int) throws(GrammarError) {
         let before = states.wrappingAdd(count, ordering: .relaxed).oldValue

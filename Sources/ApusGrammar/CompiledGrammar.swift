@@ -3,7 +3,8 @@ import Synchronization
 
 /// A grammar ready to constrain texts made of one vocabulary's tokens. Any number of matchers on any threads share it.
 ///
-/// Tables of states are made when the grammar is compiled, as far as its time goes, else when first needed.
+/// Tables of states are made when the grammar is compiled, as far as its time goes, then beside the requests, else when
+/// first needed.
 package final class CompiledGrammar: Sendable {
     struct TableKey: Hashable {
         var state: Int32
@@ -27,7 +28,10 @@ package final class CompiledGrammar: Sendable {
 
     package convenience init(_ grammar: Grammar, trie: TokenTrie, limit: CompilationLimit) throws(GrammarError) {
         self.init(try AutomatonBuilder.automaton(of: grammar, limit: limit), trie: trie)
-        try prepare(limit)
+        try limit.check()
+        let deadline = Clocks.monotonic() + Self.tableSeconds
+        makeTables { !limit.isOver && Clocks.monotonic() < deadline }
+        try limit.check()
     }
 
     init(_ automaton: Automaton, trie: TokenTrie) {
@@ -35,13 +39,13 @@ package final class CompiledGrammar: Sendable {
         self.trie = trie
     }
 
-    /// Makes tables, those that take longest first: of states that take many bytes.
-    private func prepare(_ limit: CompilationLimit) throws(GrammarError) {
-        let deadline = Clocks.monotonic() + Self.tableSeconds
-        let keys = usedKeys().map { (key: $0, breadth: breadth($0.state)) }
+    /// Makes the tables that are not there yet, so that no mask has to wait for one: those that take longest first, of
+    /// states that take many bytes. `goesOn` is asked before each.
+    package func makeTables(while goesOn: () -> Bool) {
+        let made = Set(tables.withLock { $0.made.keys })
+        let keys = usedKeys().filter { !made.contains($0) }.map { (key: $0, breadth: breadth($0.state)) }
         for (key, _) in keys.sorted(by: { $0.breadth > $1.breadth }) {
-            guard Clocks.monotonic() < deadline else { return }
-            try limit.check()
+            guard goesOn(), tables.withLock({ $0.byteCount < Self.largestTables }) else { return }
             _ = table(key)
         }
     }

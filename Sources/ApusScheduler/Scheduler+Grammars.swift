@@ -91,7 +91,8 @@ extension Scheduler {
     /// the logits are, so that output and log probabilities are those of single steps; the next step computes their KV
     /// in one go. Returns why the request ends with one of them, if it does.
     func jump(_ request: Request) -> FinishReason? {
-        guard configuration.jumpsForward else { return nil }
+        // A hidden state is wanted of each token's own row.
+        guard configuration.jumpsForward, request.hidden == nil else { return nil }
         for _ in 0..<Self.longestJump {
             guard let token = request.sampler.onlyToken else { return nil }
             request.append(

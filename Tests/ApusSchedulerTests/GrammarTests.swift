@@ -130,6 +130,23 @@ final class FakeGrammars: Sendable {
         #expect(quick.worker.steps < slow.worker.steps && quick.worker.rows <= slow.worker.rows)
     }
 
+    /// Each token's hidden state is that of a row of its own.
+    @Test func noJumpsWhereHiddenStatesAreWanted() throws {
+        let bench = bench()
+        var sampling = SamplingParameters()
+        sampling.maxNewTokens = 60
+        sampling.seed = 0
+        sampling.grammar = GrammarSource(.ebnf, "form")
+        bench.send(
+            .generate(
+                GenerateRequest(
+                    rid: "a", schedulerEpoch: 7, inputIDs: [2, 3], sampling: sampling, stream: true, hidden: .full)))
+        run(bench)
+        let stream = try #require(bench.streams["a"])
+        #expect(try FakeGrammars.accepts("form", stream.ids))
+        #expect(stream.hidden.count == stream.ids.count && bench.scheduler.statistics.jumpedTokens == 0)
+    }
+
     @Test func aSmallPoolChangesNothing() throws {
         let wide = bench()
         let narrow = bench(worker: FakeWorker(slotCount: 64)) { $0.clipMaxNewTokensEstimation = 1 }

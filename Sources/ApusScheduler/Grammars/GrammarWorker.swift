@@ -79,7 +79,12 @@ final class GrammarWorker: Sendable {
                 state.running = nil
                 if let outcome { state.finished.append((job.id, outcome)) }
             }
-            if outcome != nil { wake() }
+            guard let outcome else { continue }
+            wake()
+            // Requests may begin; what is left of the tables is made before they come to need it, if nobody waits.
+            if case .ready(let grammar) = outcome {
+                grammar.makeTables { state.withLock { $0.waiting.isEmpty } }
+            }
         }
     }
 

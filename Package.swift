@@ -155,7 +155,7 @@ let package = Package(
                 "apus-bench", "ApusJSON", .product(name: "NIOCore", package: "swift-nio"), nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        tests("EndToEndTests", ["apus", "ApusCore", "ApusJSON"]),
+        tests("EndToEndTests", ["apus", "ApusCore", "ApusGrammar", "ApusJSON"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17,

@@ -1,4 +1,7 @@
+import ApusCore
+import ApusGrammar
 import ApusJSON
+import ApusTestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -8,46 +11,103 @@ import Testing
 #endif
 
 extension EndToEnd {
-    /// Constrained output of the bundled model.
+    /// Constrained output, from request to text.
     @Suite
     struct GrammarTests {
-        private static let schema = """
-            {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, \
-            "age": {"type": "integer", "minimum": 0, "maximum": 120}, \
-            "tags": {"type": "array", "items": {"enum": ["a", "bb"]}, "maxItems": 3}}, \
-            "required": ["name", "age", "tags"], "additionalProperties": false}
-            """
-
-        private func body(_ grammar: String, _ text: String, seed: Int) -> JSONValue {
-            [
-                "text": "Answer: ",
-                "sampling_params": [
-                    "temperature": 1, "max_new_tokens": 400, "sampling_seed": JSONValue(seed),
-                    grammar: .string(text),
-                ],
-            ]
-        }
+        private static let schemas = [
+            #"{"type":"object","properties":{"name":{"type":"string","maxLength":12},"age":{"type":"integer","minimum":0,"maximum":150}},"required":["name","age"]}"#,
+            #"{"enum":["red","green",1,null]}"#,
+            #"{"type":"array","items":{"type":"boolean"},"minItems":2,"maxItems":4}"#,
+            #"{"type":"string","format":"date"}"#,
+            #"{"type":"number","exclusiveMinimum":-1,"maximum":2.5}"#,
+            ##"{"$defs":{"n":{"type":"object","properties":{"v":{"enum":[1,2]},"next":{"anyOf":[{"type":"null"},{"$ref":"#/$defs/n"}]}},"required":["v","next"]}},"$ref":"#/$defs/n"}"##,
+            #"{"oneOf":[{"type":"object","properties":{"k":{"const":"a"}},"required":["k"]},{"type":"object","properties":{"k":{"const":"b"},"w":{"type":"null"}},"required":["k","w"]}]}"#,
+        ]
 
         @Test
-        func `outputs obey their grammars and mistakes are refused`() throws {
-            let port = Fixture.freePort()
-            let server = Server(["serve", "--port", String(port)], port: port)
-            try server.waitUntilHealthy()
-            let client = HTTPClient(port: port)
-            for seed in 0..<8 {
-                let answer = try client.post("/generate", body("json_schema", Self.schema, seed: seed)).json()
-                #expect(answer["meta_info"]?["finish_reason"]?["type"] == "stop", "\(answer)")
-                let text = try #require(answer["text"]?.stringValue)
-                let value = try JSONValue(parsing: text)
-                #expect((value["name"]?.stringValue?.unicodeScalars.count ?? 99) <= 12, "\(text)")
-                #expect((0...120).contains(value["age"]?.intValue ?? -1), "\(text)")
-                #expect(value["tags"]?.arrayValue?.allSatisfy { ["a", "bb"].contains($0) } == true, "\(text)")
-                #expect(value.objectValue?.count == 3, "\(text)")
-                let word = try client.post("/generate", body("regex", "[a-z]{3}-[0-9]{4}", seed: seed)).json()
-                #expect(word["text"]?.stringValue?.wholeMatch(of: /[a-z]{3}-[0-9]{4}/) != nil, "\(word)")
+        func `what is generated obeys, greedy or not`() throws {
+            let server = try Server.serving("\(Fixture.package)/Deploy/models/apus-mini", ["--random-seed", "3"])
+            let client = HTTPClient(port: server.port)
+            var complete = 0
+            for schema in Self.schemas {
+                let grammar = try GrammarSource(.json, schema).grammar()
+                for temperature in [0, 1] {
+                    let parameters: JSONValue = [
+                        "json_schema": .string(schema), "temperature": JSONValue(temperature), "max_new_tokens": 100,
+                    ]
+                    let json = try client.post("/generate", ["text": "JSON:", "sampling_params": parameters]).json()
+                    let text = try #require(json["text"]?.stringValue, "\(json)")
+                    var matcher = ReferenceMatcher(grammar)
+                    let isAllowed = text.utf8.allSatisfy { matcher.take($0) }
+                    #expect(isAllowed, "\(schema): \(text)")
+                    if json["meta_info"]?["finish_reason"]?["type"] == "length" { continue }
+                    complete += 1
+                    #expect(matcher.canEnd, "\(schema): \(text)")
+                    #expect(throws: Never.self) { try JSONValue(parsing: text) }
+                }
             }
-            let wrong = try client.post("/generate", body("regex", "(a", seed: 0))
-            #expect(wrong.status == 400 && wrong.text.contains("Failed to compile regex grammar"), "\(wrong.text)")
+            #expect(complete > Self.schemas.count)
+
+            let stopped = try client.post(
+                "/generate",
+                [
+                    "text": "The capital",
+                    "sampling_params": ["temperature": 0, "max_new_tokens": 40, "stop_regex": #"\bof\b"#],
+                ]
+            ).json()
+            #expect(stopped["text"] == " of")
+            #expect(stopped["meta_info"]?["finish_reason"] == ["type": "stop", "matched": #"\bof\b"#])
+            try stop(server)
+        }
+
+        /// Nested alternatives, and as many tools as agents offer: nobody else notices.
+        @Test
+        func `a stream beside hostile grammars goes on`() throws {
+            let server = try Server.serving(
+                "\(Fixture.package)/Deploy/models/apus-mini", ["--random-seed", "3", "--tool-call-parser", "hermes"])
+            let client = HTTPClient(port: server.port)
+            let body = Requests.generate("Once upon a time", tokens: 200, stream: true)
+            let alone = Requests.ending(of: try client.exchange("POST", "/generate", body))
+            let control = try client.exchange("POST", "/generate", body)
+
+            let evil = (0..<12).map { #"{"anyOf":[{"const":\#($0)},{"minimum":\#($0)},{"type":"string"}]}"# }
+            let refused = try client.post(
+                "/generate",
+                [
+                    "text": "x",
+                    "sampling_params": ["json_schema": .string(#"{"allOf":[\#(evil.joined(separator: ","))]}"#)],
+                ])
+            #expect(refused.status == 400)
+            let tools = (0..<128).map { index -> JSONValue in
+                let parameters: JSONValue = [
+                    "type": "object", "required": ["mode"], "additionalProperties": false,
+                    "properties": [
+                        "city": ["type": "string", "maxLength": 8], "mode": ["enum": ["a", JSONValue("m\(index)")]],
+                    ],
+                ]
+                return ["type": "function", "function": ["name": .string("tool_\(index)"), "parameters": parameters]]
+            }
+            let called = try client.post(
+                "/v1/chat/completions",
+                [
+                    "messages": [["role": "user", "content": "Hi"]], "input_ids": [5, 6, 7], "tools": .array(tools),
+                    "tool_choice": "required", "parallel_tool_calls": false, "max_tokens": 120, "temperature": 0,
+                ]
+            ).json()
+            let choice = called["choices"]?[0]
+            let call = try #require(choice?["message"]?["tool_calls"]?[0]?["function"], "\(called)")
+            let name = try #require(call["name"]?.stringValue)
+            #expect(name.hasPrefix("tool_"))
+            if choice?["finish_reason"] == "tool_calls" {
+                let arguments = try JSONValue(parsing: try #require(call["arguments"]?.stringValue))
+                let mode = try #require(arguments["mode"]?.stringValue)
+                #expect(["a", "m" + name.dropFirst(5)].contains(mode))
+            }
+            #expect(Requests.ending(of: control) == alone)
+            try stop(server)
+        }
+
+        private func stop(_ server: Server) throws {
             server.signal(SIGTERM)
             #expect(server.wait() == 0, "\(server.log)")
         }

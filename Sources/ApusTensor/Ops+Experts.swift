@@ -24,19 +24,24 @@ extension TensorRuntime {
     ///   - chosen: Experts for each row.
     ///   - normalizes: The shares are divided by their sum.
     package func route(_ scores: Matrix, chosen: Int, normalizes: Bool, into routing: ExpertRouting) {
+        let mark = start(.elementwise)
+        defer { finish(mark) }
         precondition(chosen > 0 && chosen <= scores.columns)
         routing.prepare(rows: scores.rows, chosen: chosen)
         let count = scores.columns
         routing.experts.withUnsafeMutableBufferPointer { experts in
             routing.shares.withUnsafeMutableBufferPointer { shares in
-                split(scores.rows, grain: max(1, 16_384 / count)) { range in
+                let state = (kernels, scores, chosen, normalizes, experts.baseAddress!, shares.baseAddress!)
+                split(scores.rows, grain: grain(count), with: state) { state, range in
+                    let (kernels, scores, chosen, normalizes, experts, shares) = state
+                    let count = scores.columns
                     for row in range {
                         let line = UnsafePointer(scores.base + row * scores.stride)
                         let first = row * chosen
-                        Self.choose(line, count: count, chosen: chosen, experts: experts.baseAddress! + first)
+                        Self.choose(line, count: count, chosen: chosen, experts: experts + first)
                         let largest = kernels.pointee.maximum(line, count)
                         var sum = kernels.pointee.exponentials(line, largest, 1, nil, count)
-                        let numbers = shares.baseAddress! + first
+                        let numbers = shares + first
                         for index in 0..<chosen { numbers[index] = line[Int(experts[first + index])] }
                         let kept = kernels.pointee.exponentials(numbers, largest, 1, numbers, chosen)
                         if normalizes { sum = kept }
@@ -84,6 +89,8 @@ extension TensorRuntime {
         _ x: Matrix, isGrouped: Bool, _ weights: [PackedWeight], _ routing: ExpertRouting, into y: Matrix,
         epilogue: Epilogue = .store
     ) {
+        let mark = start(.products)
+        defer { finish(mark) }
         let weight = weights[0]
         precondition(x.columns == weight.inputs && x.rows == (isGrouped ? routing.groupedRows : routing.rows))
         precondition(y.rows == routing.groupedRows)
@@ -95,25 +102,25 @@ extension TensorRuntime {
         plan(routing, experts: weights.count, panels: weight.panels, rowBlock: family.row_block)
         pack(x, isGrouped: isGrouped, weight, routing, family)
         let rowBytes = weight.paddedInputs / family.inner_block * family.lhs_block_bytes
-        expertTasks.withUnsafeBufferPointer { tasks in
-            pool.run(count: tasks.count) { index, worker in
-                let task = tasks[index]
-                let rows = routing.rows(of: task.expert)
-                var job = product(weights[task.expert], epilogue)
-                job.lhs = UnsafeRawPointer(activations.base + rows.lowerBound * rowBytes)
-                job.rows = rows.count
-                job.out = y.base + rows.lowerBound * y.stride
-                job.out_stride = y.stride
-                job.lhs_scales = UnsafePointer(rowScales.floats + rows.lowerBound)
-                job.panel_begin = task.panels.lowerBound
-                job.panel_end = task.panels.upperBound
-                job.group_end = (rows.count + family.row_block - 1) / family.row_block
-                if job.group_end > 1 {
-                    scratch[worker].reserve(byteCount: family.gemm_scratch(rows.count))
-                    job.scratch = scratch[worker].base
-                }
-                family.gemm(&job)
+        let state = (runtime: self, weights, routing, y, epilogue, family, rowBytes)
+        pool.run(count: expertTasks.count, with: state) { state, index, worker in
+            let (runtime, weights, routing, y, epilogue, family, rowBytes) = state
+            let task = runtime.expertTasks[index]
+            let rows = routing.rows(of: task.expert)
+            var job = runtime.product(weights[task.expert], epilogue)
+            job.lhs = UnsafeRawPointer(runtime.activations.base + rows.lowerBound * rowBytes)
+            job.rows = rows.count
+            job.out = y.base + rows.lowerBound * y.stride
+            job.out_stride = y.stride
+            job.lhs_scales = UnsafePointer(runtime.rowScales.floats + rows.lowerBound)
+            job.panel_begin = task.panels.lowerBound
+            job.panel_end = task.panels.upperBound
+            job.group_end = (rows.count + family.row_block - 1) / family.row_block
+            if job.group_end > 1 {
+                runtime.scratch[worker].reserve(byteCount: family.gemm_scratch(rows.count))
+                job.scratch = runtime.scratch[worker].base
             }
+            family.gemm(&job)
         }
     }
 
@@ -159,33 +166,32 @@ extension TensorRuntime {
         let rowBytes = weight.paddedInputs / family.inner_block * family.lhs_block_bytes
         activations.reserve(byteCount: routing.groupedRows * rowBytes)
         rowScales.reserve(byteCount: routing.groupedRows * MemoryLayout<Float>.stride)
-        let width = Matrix.paddedStride(x.columns)
-        expertBlocks.withUnsafeBufferPointer { blocks in
-            routing.sources.withUnsafeBufferPointer { sources in
-                pool.run(count: blocks.count) { index, worker in
-                    let rows = blocks[index].rows
-                    var job = apus_lhs()
-                    if isGrouped {
-                        job.source = UnsafePointer(x.base + rows.lowerBound * x.stride)
-                        job.stride = x.stride
-                    } else {
-                        scratch[worker].reserve(byteCount: rows.count * width * MemoryLayout<Float>.stride)
-                        let copies = scratch[worker].floats
-                        for (copy, row) in rows.enumerated() {
-                            (copies + copy * width).update(
-                                from: x.base + Int(sources[row]) * x.stride, count: x.columns)
-                        }
-                        job.source = UnsafePointer(copies)
-                        job.stride = width
-                    }
-                    job.rows = rows.count
-                    job.inner = x.columns
-                    job.packed = activations.base + rows.lowerBound * rowBytes
-                    job.scales = rowScales.floats + rows.lowerBound
-                    job.group_end = 1
-                    family.pack_lhs(&job)
+        let state = (runtime: self, x, isGrouped, routing, family, rowBytes)
+        pool.run(count: expertBlocks.count, with: state) { state, index, worker in
+            let (runtime, x, isGrouped, routing, family, rowBytes) = state
+            let rows = runtime.expertBlocks[index].rows
+            var job = apus_lhs()
+            if isGrouped {
+                job.source = UnsafePointer(x.base + rows.lowerBound * x.stride)
+                job.stride = x.stride
+            } else {
+                let width = Matrix.paddedStride(x.columns)
+                let scratch = runtime.scratch[worker]
+                scratch.reserve(byteCount: rows.count * width * MemoryLayout<Float>.stride)
+                let copies = scratch.floats
+                for (copy, row) in rows.enumerated() {
+                    (copies + copy * width).update(
+                        from: x.base + Int(routing.sources[row]) * x.stride, count: x.columns)
                 }
+                job.source = UnsafePointer(copies)
+                job.stride = width
             }
+            job.rows = rows.count
+            job.inner = x.columns
+            job.packed = runtime.activations.base + rows.lowerBound * rowBytes
+            job.scales = runtime.rowScales.floats + rows.lowerBound
+            job.group_end = 1
+            family.pack_lhs(&job)
         }
     }
 
@@ -193,8 +199,11 @@ extension TensorRuntime {
     ///
     /// grouped: [routing.groupedRows, columns]
     package func combine(_ grouped: Matrix, _ routing: ExpertRouting, addingTo y: Matrix) {
+        let mark = start(.elementwise)
+        defer { finish(mark) }
         precondition(grouped.rows == routing.groupedRows && y.rows == routing.rows && y.columns == grouped.columns)
-        split(y.rows, grain: max(1, 8_192 / (y.columns * max(routing.chosen, 1)))) { range in
+        split(y.rows, grain: grain(y.columns * routing.chosen), with: (kernels, grouped, routing, y)) { state, range in
+            let (kernels, grouped, routing, y) = state
             for row in range {
                 let out = y.base + row * y.stride
                 for visit in row * routing.chosen..<(row + 1) * routing.chosen {
@@ -207,8 +216,11 @@ extension TensorRuntime {
 
     /// y[row] += sigmoid(gates[row]) x[row]. gates: [rows, 1]
     package func addGated(_ x: Matrix, gates: Matrix, to y: Matrix) {
+        let mark = start(.elementwise)
+        defer { finish(mark) }
         precondition(x.rows == y.rows && gates.rows == y.rows && gates.columns == 1 && x.columns == y.columns)
-        split(y.rows, grain: max(1, 8_192 / y.columns)) { range in
+        split(y.rows, grain: grain(y.columns), with: (kernels, x, gates, y)) { state, range in
+            let (kernels, x, gates, y) = state
             for row in range {
                 // exp(-x) overflows to infinity where the sigmoid is 0.
                 var negated = -gates.base[row * gates.stride]

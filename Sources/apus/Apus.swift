@@ -10,7 +10,8 @@ struct Apus: ParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, FrontCommand.self, SchedulerCommand.self, DetokenizerCommand.self,
-            InspectCommand.self, BenchCommand.self, GrammarCommand.self, VersionCommand.self, SettingsCommand.self,
+            InspectCommand.self, ExpertPlotCommand.self, BenchCommand.self, GrammarCommand.self, VersionCommand.self,
+            SettingsCommand.self,
             ManualCommand.self,
             CompletionsCommand.self,
         ])

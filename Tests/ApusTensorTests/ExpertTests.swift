@@ -73,7 +73,8 @@ import Testing
 
     /// A visit is two dense products, bit for bit, and a row has the same bits alone and among others, whoever they visit
     /// and however many threads there are.
-    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8, .int4(groupSize: 32)]) func visitsAreDenseProducts(
+    @Test(arguments: names, [PackedWeight.Format.float32, .bfloat16, .int8, .int4(groupSize: 32)])
+    func visitsAreDenseProducts(
         _ kernels: String, _ format: PackedWeight.Format
     ) throws {
         var random = SeededRandom(seed: 72)

@@ -82,15 +82,19 @@ let package = Package(
         // Arithmetic.
         target("ApusTensor", ["ApusCore", "CKernels"]),
         target("ApusModels", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusTensor"]),
+        target("ApusExperts", ["ApusJSON"]),
         target(
-            "ApusEngine", ["ApusCore", "ApusJSON", "ApusCheckpoint", "ApusGrammar", "ApusModels", "ApusTensor"]),
+            "ApusEngine",
+            ["ApusExperts", "ApusCore", "ApusJSON", "ApusCheckpoint", "ApusGrammar", "ApusModels", "ApusTensor"]),
 
         // Processes.
         target("ApusObserve", ["ApusCore", "ApusJSON", "CJemalloc", logging]),
         target("ApusWire", ["ApusCore", "CZeroMQ"]),
         target(
             "ApusScheduler",
-            ["ApusCore", "ApusJSON", "ApusWire", "ApusEngine", "ApusGrammar", "ApusObserve", logging]),
+            [
+                "ApusExperts", "ApusCore", "ApusJSON", "ApusWire", "ApusEngine", "ApusGrammar", "ApusObserve", logging,
+            ]),
         target("ApusDetokenizer", ["ApusCore", "ApusWire", "ApusText", "ApusObserve", logging]),
         target(
             "ApusFront",
@@ -106,7 +110,7 @@ let package = Package(
             dependencies: [
                 "ApusCore", "ApusJSON", "ApusConfiguration", "ApusFront", "ApusScheduler", "ApusDetokenizer",
                 "ApusSupervisor", "ApusEngine", "ApusGrammar", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusText",
-                "ApusObserve", "ApusWire", argumentParser, logging,
+                "ApusExperts", "ApusObserve", "ApusWire", argumentParser, logging,
             ],
             swiftSettings: strict),
         // A load generator for any server: it shares nothing with the server's own targets but JSON.
@@ -135,10 +139,14 @@ let package = Package(
         tests("ApusTensorTests", ["ApusTensor", "ApusCore", "CKernels"]),
         tests("ApusModelsTests", ["ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore", "ApusJSON"]),
         tests(
-            "ApusEngineTests", ["ApusEngine", "ApusGrammar", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore"]),
+            "ApusEngineTests",
+            ["ApusExperts", "ApusEngine", "ApusGrammar", "ApusModels", "ApusTensor", "ApusCheckpoint", "ApusCore"]),
+        tests("ApusExpertsTests", ["ApusExperts", "ApusJSON"]),
         tests("ApusObserveTests", ["ApusObserve", "ApusCore", "ApusJSON", logging]),
         tests("ApusWireTests", ["ApusWire", "ApusCore", "CZeroMQ"]),
-        tests("ApusSchedulerTests", ["ApusScheduler", "ApusEngine", "ApusGrammar", "ApusWire", "ApusCore", logging]),
+        tests(
+            "ApusSchedulerTests",
+            ["ApusExperts", "ApusScheduler", "ApusEngine", "ApusGrammar", "ApusWire", "ApusCore", logging]),
         tests("ApusDetokenizerTests", ["ApusDetokenizer", "ApusWire", "ApusText", "ApusCore", logging]),
         tests(
             "ApusFrontTests",

@@ -40,6 +40,13 @@ MODELS = {
         rope_scaling=dict(rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
                           original_max_position_embeddings=8192),
         bos_token_id=128000, eos_token_id=128001),
+    # No known model: the attention of a small one with the experts of Qwen1.5-MoE.
+    "moe-60x4": dict(
+        architectures=["Qwen2MoeForCausalLM"], model_type="qwen2_moe", vocab_size=32768, hidden_size=1024,
+        intermediate_size=4096, num_hidden_layers=8, num_attention_heads=16, num_key_value_heads=4,
+        num_experts=60, num_experts_per_tok=4, moe_intermediate_size=704, shared_expert_intermediate_size=2816,
+        norm_topk_prob=False, decoder_sparse_step=1, max_position_embeddings=8192, rope_theta=1000000.0,
+        rms_norm_eps=1e-6, tie_word_embeddings=False, use_sliding_window=False, bos_token_id=1, eos_token_id=2),
     "mistral-7b": dict(
         architectures=["MistralForCausalLM"], model_type="mistral", vocab_size=32768, hidden_size=4096,
         intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
@@ -84,6 +91,12 @@ def encoder_tensors(config):
     yield from linear("classifier.out_proj", 1, hidden)
 
 
+def feed_forward(scope, hidden, wide):
+    yield scope + "gate_proj.weight", (wide, hidden)
+    yield scope + "up_proj.weight", (wide, hidden)
+    yield scope + "down_proj.weight", (hidden, wide)
+
+
 def tensors(config):
     """(name, shape) of each tensor, in the order of the forward pass."""
     if "ForCausalLM" not in config["architectures"][0]:
@@ -98,16 +111,21 @@ def tensors(config):
         yield scope + "input_layernorm.weight", (hidden,)
         for name, rows in (("q", queries), ("k", keys), ("v", keys)):
             yield f"{scope}self_attn.{name}_proj.weight", (rows, hidden)
-            if config["model_type"] == "qwen2":
+            if config["model_type"] in ("qwen2", "qwen2_moe"):
                 yield f"{scope}self_attn.{name}_proj.bias", (rows,)
         if config["model_type"] == "qwen3":
             yield scope + "self_attn.q_norm.weight", (head,)
             yield scope + "self_attn.k_norm.weight", (head,)
         yield scope + "self_attn.o_proj.weight", (hidden, queries)
         yield scope + "post_attention_layernorm.weight", (hidden,)
-        yield scope + "mlp.gate_proj.weight", (wide, hidden)
-        yield scope + "mlp.up_proj.weight", (wide, hidden)
-        yield scope + "mlp.down_proj.weight", (hidden, wide)
+        if "num_experts" not in config:
+            yield from feed_forward(scope + "mlp.", hidden, wide)
+            continue
+        yield scope + "mlp.gate.weight", (config["num_experts"], hidden)
+        for expert in range(config["num_experts"]):
+            yield from feed_forward(f"{scope}mlp.experts.{expert}.", hidden, config["moe_intermediate_size"])
+        yield from feed_forward(scope + "mlp.shared_expert.", hidden, config["shared_expert_intermediate_size"])
+        yield scope + "mlp.shared_expert_gate.weight", (1, hidden)
     yield "model.norm.weight", (hidden,)
     if not config["tie_word_embeddings"]:
         yield "lm_head.weight", (config["vocab_size"], hidden)

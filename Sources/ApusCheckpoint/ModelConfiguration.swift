@@ -10,6 +10,8 @@ package struct ModelConfiguration: Sendable, Hashable {
     package let hiddenSize: Int
     /// Width of the feed-forward layer.
     package let intermediateSize: Int
+    /// nil: every layer's feed-forward part is dense.
+    package let experts: ExpertConfiguration?
     package let layerCount: Int
     package let headCount: Int
     /// Heads of keys and values; divides `headCount`.
@@ -64,6 +66,8 @@ package struct ModelConfiguration: Sendable, Hashable {
         hiddenSize = try size("hidden_size")
         intermediateSize = try size("intermediate_size")
         layerCount = try size("num_hidden_layers", atMost: 1024)
+        experts = try ExpertConfiguration(
+            file, architecture: architecture, layerCount: layerCount, denseWidth: intermediateSize)
         headCount = try size("num_attention_heads")
         kvHeadCount = try file.integer("num_key_value_heads", in: 1...headCount) ?? headCount
         guard headCount.isMultiple(of: kvHeadCount) else {
@@ -100,11 +104,14 @@ package struct ModelConfiguration: Sendable, Hashable {
     }
 
     /// Mistral's `sliding_window` holds for all layers; Qwen's only with `use_sliding_window`, and from
-    /// `max_window_layers` on; transformers 5 writes the outcome into `layer_types`.
+    /// `max_window_layers` on, Qwen2-MoE's in every other layer before it, Qwen3-MoE's in all; transformers 5 writes the
+    /// outcome into `layer_types`.
     private static func windows(
         _ file: JSONFile, architecture: String, layerCount: Int
     ) throws(CheckpointError) -> [Int?] {
-        let window = try file.integer("sliding_window", in: 1...1 << 30)
+        // 0 is a way of writing null.
+        var window = try file.integer("sliding_window", in: 0...1 << 30)
+        if window == 0 { window = nil }
         if let types = file.value("layer_types")?.arrayValue {
             guard types.count == layerCount else {
                 throw file.failure("layer_types has \(types.count) entries for \(layerCount) layers")
@@ -120,15 +127,17 @@ package struct ModelConfiguration: Sendable, Hashable {
             return windows
         }
         guard let window else { return Array(repeating: nil, count: layerCount) }
-        switch architecture {
-        case "MistralForCausalLM", "MistralModel", "MistralForSequenceClassification":
+        if architecture.hasPrefix("Mistral") || architecture.hasPrefix("Mixtral") {
             return Array(repeating: window, count: layerCount)
-        default:
-            guard try file.boolean("use_sliding_window") ?? false else {
-                return Array(repeating: nil, count: layerCount)
-            }
-            let first = try file.integer("max_window_layers", in: 0...1 << 20) ?? 28
-            return (0..<layerCount).map { $0 >= first ? window : nil }
         }
+        guard try file.boolean("use_sliding_window") ?? false else {
+            return Array(repeating: nil, count: layerCount)
+        }
+        if architecture.hasPrefix("Qwen3Moe") { return Array(repeating: window, count: layerCount) }
+        let border = try file.integer("max_window_layers", in: 0...1 << 20) ?? 28
+        if architecture.hasPrefix("Qwen2Moe") {
+            return (0..<layerCount).map { $0.isMultiple(of: 2) && $0 < border ? window : nil }
+        }
+        return (0..<layerCount).map { $0 >= border ? window : nil }
     }
 }

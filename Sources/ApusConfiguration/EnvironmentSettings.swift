@@ -36,6 +36,8 @@ package struct EnvironmentSettings: Sendable, Hashable {
     package private(set) var returnsOriginalLogprobs = false
     /// NaN and infinite logits become finite.
     package private(set) var sanitizesLogits = false
+    /// Where records of experts go.
+    package private(set) var expertRecordDirectory: String?
     /// SIGTERM does not wait for running requests.
     package private(set) var forcesShutdown = false
 
@@ -101,6 +103,11 @@ package struct EnvironmentSettings: Sendable, Hashable {
         },
         boolean("SGLANG_RETURN_ORIGINAL_LOGPROB", \.returnsOriginalLogprobs),
         boolean("SGLANG_SANITIZE_NAN_LOGITS", \.sanitizesLogits),
+        Variable(name: "SGLANG_EXPERT_DISTRIBUTION_RECORDER_DIR") { text, settings throws(FlagKindError) in
+            settings.expertRecordDirectory = text
+        } json: {
+            JSONValue($0.expertRecordDirectory)
+        },
         boolean("SGL_FORCE_SHUTDOWN", \.forcesShutdown),
     ]
 

@@ -1,5 +1,5 @@
 extension FlagTable {
-    private static let expertsAreMissing = Flag.Support.refused("this version serves no mixture-of-experts models")
+    private static let oneWayOfExperts = Flag.Support.noEffect("experts run in one way, on one rank")
     private static let noGraphs = Flag.Support.noEffect("there is nothing to compile or capture on a CPU")
     private static let oneRank = "this version runs one scheduler"
 
@@ -102,16 +102,19 @@ extension FlagTable {
             "Accepted for compatibility."),
         Flag(
             "expert-distribution-recorder-mode", .choice(["stat", "stat_approx", "per_pass", "per_token"]),
-            expertsAreMissing, section: .execution, "What is recorded of the experts' use."),
+            section: .execution,
+            "What is recorded of the experts' use: counts, those of each pass, or whom each token visits. Default: stat."
+        ),
         Flag(
-            "expert-distribution-recorder-buffer-size", .integer(-1...Int.max), expertsAreMissing, section: .execution,
-            "Steps that are kept."),
+            "expert-distribution-recorder-buffer-size", .integer(-1...Int.max),
+            section: .execution, unit: "passes",
+            "Single passes that a record keeps beside the counts of all. Default: 1000; -1: as many as 256 MiB hold."),
         Flag(
-            "enable-expert-distribution-metrics", .boolean, default: .boolean(false), expertsAreMissing,
-            section: .execution, "Metrics of the experts' use."),
+            "enable-expert-distribution-metrics", .boolean, default: .boolean(false),
+            .refused("record experts instead"), section: .execution, "Metrics of the experts' use."),
         Flag(
-            "enable-eplb", .boolean, default: .boolean(false), expertsAreMissing, section: .execution,
-            "Balancing of experts."),
+            "enable-eplb", .boolean, default: .boolean(false), .refused("there is one rank: nothing to balance"),
+            section: .execution, "Balancing of experts."),
         Flag(
             "init-expert-location", .text, default: .text("trivial"), .only(["trivial"], "there is one rank"),
             section: .execution, "Placing of experts."),
@@ -129,7 +132,7 @@ extension FlagTable {
         FlagFamily("speculative-", .refused("speculative decoding is not supported by this version")),
         FlagFamily("disaggregation-", .refused("one scheduler does prefill and decoding")),
         FlagFamily("lora-", .refused("adapters are not supported by this version")),
-        FlagFamily("moe-", expertsAreMissing),
+        FlagFamily("moe-", oneWayOfExperts),
         FlagFamily("mm-", .refused("Apus serves text models")),
     ]
 }

@@ -93,6 +93,12 @@ extension ServeConfiguration {
     package var softWatchdogTimeout: Double? { number("soft-watchdog-timeout") }
 
     /// A model that could generate is to make vectors.
+    package var expertRecorderMode: String? { text("expert-distribution-recorder-mode") }
+    /// nil: no limit.
+    package var expertRecorderPassLimit: Int? {
+        let limit = integer("expert-distribution-recorder-buffer-size") ?? 1000
+        return limit > 0 ? limit : nil
+    }
     package var isEmbedding: Bool { boolean("is-embedding") }
 
     // Processes.

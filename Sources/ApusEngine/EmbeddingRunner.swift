@@ -1,4 +1,5 @@
 import ApusCheckpoint
+package import ApusExperts
 package import ApusModels
 import ApusTensor
 
@@ -17,6 +18,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
     private let pieceSize: Int
     private let slots: [Int32]
     private let pooled = AlignedBuffer()
+    private var recorder: ExpertRecorder?
 
     /// - Parameters:
     ///   - tokenCapacity: Most tokens of a batch, and of a text of a decoder.
@@ -40,6 +42,10 @@ package final class EmbeddingRunner: EmbeddingWorker {
             slots = []
         }
     }
+
+    package var expertShape: ExpertShape { ExpertShape(session?.decoder?.configuration) }
+
+    package func record(experts recorder: ExpertRecorder) { self.recorder = recorder }
 
     package func embed(_ batch: EmbeddingBatch) throws -> [[Float]] {
         guard !batch.texts.isEmpty else { return [] }
@@ -93,7 +99,12 @@ package final class EmbeddingRunner: EmbeddingWorker {
                     for position in wanted { kept.append((pool, position)) }
                 }
                 batch.tokens.withUnsafeBufferPointer {
-                    session.run(UnsafeBufferPointer(rebasing: $0[piece]), sequences: rows)
+                    let tokens = UnsafeBufferPointer(rebasing: $0[piece])
+                    if let recorder {
+                        recorder.listen(session, tokens, rows) { _ in false }
+                    } else {
+                        session.run(tokens, sequences: rows)
+                    }
                 }
                 guard !kept.isEmpty else { continue }
                 let hidden = session.vectors()

@@ -1,3 +1,5 @@
+package import ApusExperts
+
 /// The border between scheduling and arithmetic of models that make vectors: texts in, a vector each out.
 ///
 /// A worker is used by one thread. A text's vector does not depend on the other texts of a batch.
@@ -11,6 +13,16 @@ package protocol EmbeddingWorker: AnyObject {
 
     /// The vectors of the batch's texts, in order. Throws when memory cannot be had.
     func embed(_ batch: EmbeddingBatch) throws -> [[Float]]
+
+    /// The experts that tokens may visit.
+    var expertShape: ExpertShape { get }
+    /// Tells a recorder of every visit from now on.
+    func record(experts recorder: ExpertRecorder)
+}
+
+extension EmbeddingWorker {
+    package var expertShape: ExpertShape { .dense }
+    package func record(experts recorder: ExpertRecorder) {}
 }
 
 /// Texts, one behind the other. Kept and refilled by the caller.

@@ -1,5 +1,6 @@
 import ApusCheckpoint
 import ApusCore
+package import ApusExperts
 package import ApusModels
 package import ApusTensor
 
@@ -29,6 +30,11 @@ package final class ModelRunner: ModelWorker {
     private var rowOutputs: [SequenceOutput] = []
     private var generations: [Int] = []
     private var groupTokens: [Int32] = []
+    /// Of each entry of `rows`.
+    private var rowSamplers: [SequenceSampler] = []
+
+    /// Counts whom tokens visit; nil: nobody does.
+    private var recorder: ExpertRecorder?
 
     /// A row whose logits are wanted.
     private struct HeadRow {
@@ -95,6 +101,10 @@ package final class ModelRunner: ModelWorker {
         }
     }
 
+    package var expertShape: ExpertShape { ExpertShape(session.decoder?.configuration) }
+
+    package func record(experts recorder: ExpertRecorder) { self.recorder = recorder }
+
     package func discardCache() { pool.discard() }
 
     package var pool: KVPool { session.pool }
@@ -122,7 +132,12 @@ package final class ModelRunner: ModelWorker {
         guard let decoder = decoders[generation] else { preconditionFailure("weights \(generation) are not there") }
         session.decoder = decoder
         plan(batch, generation)
-        groupTokens.withUnsafeBufferPointer { session.run($0, sequences: rows) }
+        groupTokens.withUnsafeBufferPointer { tokens in
+            guard let recorder else { return session.run(tokens, sequences: rows) }
+            recorder.listen(session, tokens, rows) { index in
+                rows[index].range.count == 1 && rowSamplers[index].generated > 0
+            }
+        }
         for start in stride(from: 0, to: hiddenWork.count, by: headRows) {
             collect(start..<min(start + headRows, hiddenWork.count), &result)
         }
@@ -144,6 +159,7 @@ package final class ModelRunner: ModelWorker {
     /// Lists the sequences' rows, and the rows whose logits are wanted.
     private func plan(_ batch: ForwardBatch, _ generation: Int) {
         rows.removeAll(keepingCapacity: true)
+        rowSamplers.removeAll(keepingCapacity: true)
         work.removeAll(keepingCapacity: true)
         hiddenWork.removeAll(keepingCapacity: true)
         groupTokens.removeAll(keepingCapacity: true)
@@ -160,6 +176,7 @@ package final class ModelRunner: ModelWorker {
             let parts = [prompt, sequence.hiddenRows, sequence.samples ? count - 1..<count : 0..<0]
                 .filter { !$0.isEmpty }
             let wanted = (parts.map(\.lowerBound).min() ?? 0)..<(parts.map(\.upperBound).max() ?? 0)
+            rowSamplers.append(sequence.sampler)
             rows.append(
                 DecoderSession.Rows(
                     range: rowStart..<rowStart + count, position: sequence.position,

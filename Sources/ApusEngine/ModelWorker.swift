@@ -1,4 +1,5 @@
 import ApusCore
+package import ApusExperts
 
 /// The border between scheduling and arithmetic: rows of tokens in, one sampled token a sequence out.
 ///
@@ -29,6 +30,16 @@ package protocol ModelWorker: AnyObject {
     func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])?
     /// Gives the pool's memory back to the system, and with it all keys and values.
     func discardCache()
+
+    /// The experts that tokens may visit.
+    var expertShape: ExpertShape { get }
+    /// Tells a recorder of every visit from now on.
+    func record(experts recorder: ExpertRecorder)
+}
+
+extension ModelWorker {
+    package var expertShape: ExpertShape { .dense }
+    package func record(experts recorder: ExpertRecorder) {}
 }
 
 /// One step's rows, sequence after sequence. Kept and refilled by the caller so that a step allocates nothing.

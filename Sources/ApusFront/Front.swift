@@ -41,6 +41,7 @@ package final class Front: Sendable {
         ControlRoutes(service: service).add(to: &table)
         WeightRoutes(service: service).add(to: &table)
         PauseRoutes(service: service).add(to: &table)
+        ExpertRoutes(service: service).add(to: &table)
         LoRARoutes(service: service).add(to: &table)
         ModelRoutes(service: service).add(to: &table)
         TokenizeRoutes(service: service).add(to: &table)

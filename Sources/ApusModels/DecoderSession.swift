@@ -47,6 +47,12 @@ package final class DecoderSession {
         context = ForwardContext(runtime: decoder.runtime, pool: pool, rotary: rotary)
     }
 
+    /// Who hears of the experts that rows visit.
+    package var observer: (any RoutingObserver)? {
+        get { context.observer }
+        set { context.observer = newValue }
+    }
+
     /// Runs all layers over `tokens` and keeps the outcome for `logits`.
     ///
     /// - Parameters:

@@ -13,12 +13,18 @@ final class ForwardContext {
     /// Rows whose residual stream is wanted after the last layer, and the sequences of those rows alone.
     var kept: [Int32] = []
     var keptSequences: [AttentionSequence] = []
+    /// Whom the rows at hand visit, in models with experts.
+    let routing = ExpertRouting()
+    /// Who is to hear of it; nil: nobody.
+    var observer: (any RoutingObserver)?
 
     // Memory of activations by their place in a layer.
     let hidden = AlignedBuffer()
     let normed = AlignedBuffer()
     let projected = AlignedBuffer()
     let expanded = AlignedBuffer()
+    let scores = AlignedBuffer()
+    let grouped = AlignedBuffer()
     let keptHidden = AlignedBuffer()
     let keptQueries = AlignedBuffer()
     let selected = AlignedBuffer()

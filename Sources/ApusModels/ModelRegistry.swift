@@ -5,8 +5,11 @@ package enum ModelRegistry {
     static let decoders: [String: @Sendable (ModelConfiguration) -> DecoderTraits] = [
         "LlamaForCausalLM": DecoderTraits.llama,
         "MistralForCausalLM": DecoderTraits.llama,
+        "MixtralForCausalLM": DecoderTraits.llama,
         "Qwen2ForCausalLM": DecoderTraits.qwen2,
+        "Qwen2MoeForCausalLM": DecoderTraits.qwen2Moe,
         "Qwen3ForCausalLM": DecoderTraits.qwen3,
+        "Qwen3MoeForCausalLM": DecoderTraits.qwen3,
     ]
 
     package static var architectures: [String] { decoders.keys.sorted() }

@@ -26,6 +26,7 @@ package final class EmbeddingScheduler {
     private var batch = EmbeddingBatch()
     private var ended: [EndedRequest] = []
     private var healthChecks: [String] = []
+    private let experts: ExpertDesk
     private var flush = Flush()
     private var frontEpoch: UInt64?
     private var statistics = Statistics()
@@ -38,10 +39,11 @@ package final class EmbeddingScheduler {
     /// Numbers of all vectors of one message.
     private static let numbersPerMessage = 1 << 20
 
-    /// `clock` gives seconds that never step back; tests bring their own.
+    /// `clock` gives seconds that never step back; tests bring their own. `wake` ends a wait of the inbox, from any thread.
     package init(
         configuration: SchedulerConfiguration, worker: any EmbeddingWorker, inbox: any Inbox<FrontToScheduler>,
-        front: any Outbox<SchedulerToFront>, logger: Logger, clock: @escaping () -> Double = Clocks.monotonic
+        front: any Outbox<SchedulerToFront>, logger: Logger, clock: @escaping () -> Double = Clocks.monotonic,
+        wake: @escaping @Sendable () -> Void = {}
     ) {
         self.configuration = configuration
         self.worker = worker
@@ -49,6 +51,8 @@ package final class EmbeddingScheduler {
         self.front = FrontLine(front, logger: logger)
         self.logger = logger
         self.clock = clock
+        experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
+        worker.record(experts: experts.recorder)
         limits = Limits(
             configuration, slotCount: worker.tokenCapacity, modelContextLength: worker.contextLength)
         budget = min(configuration.chunkedPrefillSize ?? configuration.maxPrefillTokens, limits.capacity)
@@ -71,6 +75,7 @@ package final class EmbeddingScheduler {
         receive(patience: patience)
         let received = clock()
         expire()
+        for (call, reply) in experts.poll() { front.send(.controlled(call: call, reply)) }
         let scheduled = clock()
         let onModel = embed()
         let computed = clock()
@@ -137,6 +142,8 @@ package final class EmbeddingScheduler {
         case .control(let call, .configureLogging(let settings)):
             ProcessLog.configure(level: settings.level, logsRequests: settings.logsRequests)
             front.send(.controlled(call: call, .done(message: "")))
+        case .control(let call, .recordExperts(let action)):
+            if let reply = experts.operate(action, call: call) { front.send(.controlled(call: call, reply)) }
         case .control(let call, _):
             front.send(.controlled(call: call, .failed(message: "Embedding servers do not support this operation.")))
         }

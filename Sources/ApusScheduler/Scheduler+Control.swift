@@ -18,6 +18,8 @@ extension Scheduler {
             answer(call, .done(message: ""))
         case .readWeights(let name, let rowCount):
             answer(call, read(name, rowCount))
+        case .recordExperts(let action):
+            if let reply = experts.operate(action, call: call) { answer(call, reply) }
         case .updateWeights, .nameWeights, .releaseMemory, .resumeMemory:
             weightWork.items.append(.init(call: call, control: control))
         }

@@ -114,7 +114,8 @@ extension Scheduler {
             }
             weightWork.stage = .checkingReturn
             weightJobs.check(generations.path, format: generations.format)
-        case .readWeights, .pause, .proceed, .configureLogging: preconditionFailure("\(item.control) is done at once")
+        case .readWeights, .pause, .proceed, .configureLogging, .recordExperts:
+            preconditionFailure("\(item.control) is done at once")
         }
         return true
     }

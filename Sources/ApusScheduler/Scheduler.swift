@@ -41,6 +41,7 @@ package final class Scheduler {
     var result = ForwardResult()
 
     var flush = Flush()
+    let experts: ExpertDesk
     var generations: Generations
     var weightWork = WeightWork()
     /// nil: the worker's weights cannot be replaced.
@@ -82,7 +83,7 @@ package final class Scheduler {
             logger: logger, weightJobs: library.map { WeightJobs($0, wake: wake) },
             grammarWorker: compilation.map { compile in
                 GrammarWorker(seconds: configuration.grammarSeconds, wake: wake, compile: compile)
-            })
+            }, wake: wake)
     }
 
     /// `clock` gives seconds that never step back; tests bring their own.
@@ -90,7 +91,7 @@ package final class Scheduler {
         configuration: SchedulerConfiguration, worker: any ModelWorker, inbox: any Inbox<FrontToScheduler>,
         detokenizer: any Outbox<SchedulerToDetokenizer>, front: any Outbox<SchedulerToFront>, logger: Logger,
         clock: @escaping () -> Double = Clocks.monotonic, weightJobs: WeightJobs?,
-        grammarWorker: GrammarWorker? = nil
+        grammarWorker: GrammarWorker? = nil, wake: @escaping @Sendable () -> Void = {}
     ) {
         self.configuration = configuration
         self.worker = worker
@@ -99,6 +100,8 @@ package final class Scheduler {
         self.clock = clock
         self.weightJobs = weightJobs
         self.grammarWorker = grammarWorker
+        experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
+        worker.record(experts: experts.recorder)
         generations = Generations(label: configuration.weightVersion)
         outputs = Outputs(detokenizer)
         self.front = FrontLine(front, logger: logger)
@@ -147,6 +150,7 @@ package final class Scheduler {
         expire()
         tendWeights()
         tendGrammars()
+        for (call, reply) in experts.poll() { answer(call, reply) }
         schedule()
         let scheduled = clock()
         let onModel = forward()

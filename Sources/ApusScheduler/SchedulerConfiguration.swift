@@ -67,6 +67,10 @@ package struct SchedulerConfiguration: Sendable {
     /// Cap of the tokens still expected of one request.
     package var clipMaxNewTokensEstimation = 4096
 
+    // MARK: Experts
+
+    package var experts = ExpertRecording()
+
     // MARK: Output
 
     /// Tokens between updates of requests that do not stream.

@@ -27,23 +27,12 @@ extension TensorRuntime {
         guard x.rows > 0 else { return }
         let family = family(of: weight.format)
         pack(x, family, weight.format)
-        var job = apus_gemm()
+        var job = product(weight, epilogue)
         job.lhs = UnsafeRawPointer(activations.base)
         job.rows = x.rows
-        job.inner = weight.paddedInputs
-        job.weight = UnsafeRawPointer(weight.buffer.base)
-        job.outputs = weight.outputs
-        job.bias = weight.bias.map { UnsafePointer($0.floats) }
         job.out = y.base
         job.out_stride = y.stride
         job.lhs_scales = UnsafePointer(rowScales.floats)
-        job.weight_scales = weight.scales.map { UnsafePointer($0.floats) }
-        job.weight_sums = weight.sums.map { UnsafeRawPointer($0.base).assumingMemoryBound(to: Int32.self) }
-        switch epilogue {
-        case .store: job.epilogue = APUS_STORE
-        case .accumulate: job.epilogue = APUS_ACCUMULATE
-        case .siluMultiply: job.epilogue = APUS_SILU_MULTIPLY
-        }
         // Parts of whole quads of panels: four streams of weights each, and gate-up pairs stay together.
         let groups = (x.rows + family.row_block - 1) / family.row_block
         let quads = (weight.panels + 3) / 4
@@ -62,6 +51,23 @@ extension TensorRuntime {
             cut.part(part, of: &job)
             gemm?(&job)
         }
+    }
+
+    /// A product's job as far as the weight fixes it: whose rows, and which part of the columns, is still to be said.
+    func product(_ weight: PackedWeight, _ epilogue: Epilogue) -> apus_gemm {
+        var job = apus_gemm()
+        job.inner = weight.paddedInputs
+        job.weight = UnsafeRawPointer(weight.buffer.base)
+        job.outputs = weight.outputs
+        job.bias = weight.bias.map { UnsafePointer($0.floats) }
+        job.weight_scales = weight.scales.map { UnsafePointer($0.floats) }
+        job.weight_sums = weight.sums.map { UnsafeRawPointer($0.base).assumingMemoryBound(to: Int32.self) }
+        switch epilogue {
+        case .store: job.epilogue = APUS_STORE
+        case .accumulate: job.epilogue = APUS_ACCUMULATE
+        case .siluMultiply: job.epilogue = APUS_SILU_MULTIPLY
+        }
+        return job
     }
 
     /// y[i] = the embedding of ids[i]: a row of a weight that is packed for the output head (tied embeddings).

@@ -23,6 +23,9 @@ package final class TensorRuntime: @unchecked Sendable {
     /// The attention tasks at hand, and the outcomes of spans that wait to be joined.
     var attentionPlan = AttentionPlan()
     let attentionPartials = AlignedBuffer()
+    /// The parts of the experts' product at hand, kept for their capacity.
+    var expertBlocks: [ExpertBlock] = []
+    var expertTasks: [ExpertTask] = []
 
     /// - Parameters:
     ///   - threads: threads of each operation, the caller included.

@@ -38,6 +38,7 @@ static apus_kernels over(apus_kernels lower, const apus_kernels *upper) {
     ROW(tanh)
     ROW(exp)
     ROW(add)
+    ROW(add_scaled)
     ROW(argmax)
     ROW(maximum)
     ROW(exponentials)

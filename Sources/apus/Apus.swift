@@ -10,7 +10,7 @@ struct Apus: ParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, FrontCommand.self, SchedulerCommand.self, DetokenizerCommand.self,
-            InspectCommand.self, BenchCommand.self, GrammarCommand.self, QuantizeCommand.self, VersionCommand.self,
-            SettingsCommand.self, ManualCommand.self, CompletionsCommand.self,
+            InspectCommand.self, BenchCommand.self, GrammarCommand.self, ExpertPlotCommand.self, QuantizeCommand.self,
+            VersionCommand.self, SettingsCommand.self, ManualCommand.self, CompletionsCommand.self,
         ])
 }

@@ -138,4 +138,71 @@ struct ModelConfigurationTests {
         #expect(generation.minP == nil)
         #expect(generation.repetitionPenalty == 1.05)
     }
+
+    // MARK: Experts
+
+    private static let mixture: JSONObject = [
+        "architectures": ["Qwen2MoeForCausalLM"], "num_experts": 8, "num_experts_per_tok": 2,
+        "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40,
+    ]
+
+    private func experts(_ changes: JSONObject) throws -> ExpertConfiguration? {
+        var members = Self.mixture
+        for change in changes { members[change.key] = change.value }
+        return try configuration(members).experts
+    }
+
+    @Test func readsMixturesOfExperts() throws {
+        let plain = try #require(try experts([:]))
+        #expect(plain.count == 8 && plain.chosen == 2 && plain.width == 24 && plain.sharedWidth == 40)
+        #expect(!plain.normalizesShares && plain.sparseLayers == [true, true, true, true])
+        #expect(try experts(["decoder_sparse_step": 2])?.sparseLayers == [false, true, false, true])
+        #expect(try experts(["mlp_only_layers": [0, 3]])?.sparseLayers == [false, true, true, false])
+        #expect(try experts(["num_experts": 0]) == nil)
+        #expect(try experts(["decoder_sparse_step": 5]) == nil)
+        let qwen3 = try #require(
+            try experts([
+                "architectures": ["Qwen3MoeForCausalLM"], "norm_topk_prob": true, "num_experts": .null,
+                "num_local_experts": 6,
+            ]))
+        #expect(qwen3.count == 6 && qwen3.sharedWidth == nil && qwen3.normalizesShares)
+        let mixtral = try #require(
+            try experts([
+                "architectures": ["MixtralForCausalLM"], "num_local_experts": 8, "moe_intermediate_size": .null,
+            ]))
+        #expect(mixtral.width == 128 && mixtral.normalizesShares && mixtral.sharedWidth == nil)
+        #expect(try configuration(["num_experts": 8]).experts == nil)
+    }
+
+    @Test func refusesMixturesThatMakeNoSense() {
+        func failure(_ changes: JSONObject) -> String? {
+            var members = Self.mixture
+            for change in changes { members[change.key] = change.value }
+            return self.failure(members)
+        }
+        #expect(
+            failure(["num_experts_per_tok": 9])
+                == "config.json: num_experts_per_tok is 9, expected an integer from 1 to 8")
+        #expect(failure(["num_experts": .null]) == "config.json: no num_experts")
+        #expect(failure(["moe_intermediate_size": .null]) == "config.json: no moe_intermediate_size")
+        #expect(
+            failure(["shared_expert_intermediate_size": .null]) == "config.json: no shared_expert_intermediate_size")
+        #expect(
+            failure(["decoder_sparse_step": 0])
+                == "config.json: decoder_sparse_step is 0, expected an integer from 1 to 1048576")
+    }
+
+    @Test func windowsOfMixtures() throws {
+        let window: JSONObject = ["sliding_window": 16, "use_sliding_window": true, "max_window_layers": 3]
+        func windows(_ architecture: String) throws -> [Int?] {
+            var members = Self.mixture
+            for change in window { members[change.key] = change.value }
+            members["architectures"] = [.string(architecture)]
+            return try configuration(members).windows
+        }
+        #expect(try configuration(["sliding_window": 0, "use_sliding_window": true]).windows == [nil, nil, nil, nil])
+        #expect(try windows("Qwen2MoeForCausalLM") == [16, nil, 16, nil])
+        #expect(try windows("Qwen3MoeForCausalLM") == [16, 16, 16, 16])
+        #expect(try windows("MixtralForCausalLM") == [16, 16, 16, 16])
+    }
 }

@@ -102,7 +102,7 @@ struct BatchInvarianceTests {
         other.computed = count
     }
 
-    @Test(arguments: [("qwen2", 1), ("llama-scaled", 2), ("mistral", 3), ("qwen3", 2)])
+    @Test(arguments: [("qwen2", 1), ("llama-scaled", 2), ("mistral", 3), ("qwen3", 2), ("qwen2-moe", 4), ("qwen3-moe", 1)])
     func chunksBatchesAndThreads(_ model: String, _ seed: UInt64) throws {
         for kernels in TensorRuntime.availableKernels where kernels != "amx-soft" || model == "qwen2" {
             var random = SeededRandom(seed: seed)
@@ -152,7 +152,7 @@ struct BatchInvarianceTests {
     }
 
     /// The same with prefixes that another request computed.
-    @Test(arguments: ["qwen2-window", "llama-biased"])
+    @Test(arguments: ["qwen2-window", "llama-biased", "mixtral"])
     func sharedPrefixes(_ model: String) throws {
         for element in [ElementType.bfloat16, .float32] {
             var random = SeededRandom(seed: 5)

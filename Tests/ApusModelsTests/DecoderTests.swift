@@ -82,7 +82,8 @@ struct DecoderTests {
         }
         #expect(
             error?.description == "architecture 'GPT2LMHeadModel' is not supported; supported are "
-                + "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM")
+                + "LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM, Qwen2ForCausalLM, Qwen2MoeForCausalLM, "
+                + "Qwen3ForCausalLM, Qwen3MoeForCausalLM")
     }
 
     /// Before any number is read.

@@ -60,7 +60,7 @@ import Testing
         let functions: [Function] = [
             { kernels.exp($0, $1, $2) }, { kernels.tanh($0, $1, $2) }, { kernels.gelu_erf($0, $1, $2) },
             { kernels.gelu_tanh($0, $1, $2) }, { kernels.silu_multiply($0, $0, $1, $2) },
-            { _ = kernels.exponentials($0, 1, 0.5, $1, $2) },
+            { _ = kernels.exponentials($0, 1, 0.5, $1, $2) }, { kernels.add_scaled($0, $0, 0.3, $1, $2) },
         ]
         for function in functions {
             let whole = apply({ function($0, $1, $2) }, x)

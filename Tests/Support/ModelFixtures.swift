@@ -1,6 +1,10 @@
 /// The small models that test targets share, made by `Tests/Fixtures/models/make_model_goldens.py`.
 package enum ModelFixtures {
-    package static let names = ["llama-scaled", "llama-biased", "mistral", "qwen2", "qwen2-window", "qwen3"]
+    package static let names =
+        ["llama-scaled", "llama-biased", "mistral", "qwen2", "qwen2-window", "qwen3"] + experts
+
+    /// Those with experts.
+    package static let experts = ["qwen2-moe", "qwen3-moe", "mixtral"]
 
     /// A model's folder.
     package static func directory(_ name: String) -> String { "\(folder)/\(name)" }

@@ -11,8 +11,7 @@ struct LaterRoutes: Sendable {
         ("/update_weights_from_ipc", [.post]), ("/init_weights_update_group", [.post]),
         ("/destroy_weights_update_group", [.post]),
         ("/weights_checker", [.post]),
-        ("/start_expert_distribution_record", [.get, .post]), ("/stop_expert_distribution_record", [.get, .post]),
-        ("/dump_expert_distribution_record", [.get, .post]), ("/start_profile", [.get, .post]),
+        ("/start_profile", [.get, .post]),
         ("/stop_profile", [.get, .post]), ("/set_internal_state", [.post]), ("/slow_down", [.get, .post]),
     ]
 

@@ -1,4 +1,3 @@
-import ApusCheckpoint
 import ApusTensor
 
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "SwiGLU").
@@ -7,20 +6,18 @@ struct MLP {
     private let down: PackedWeight
     private let width: Int
 
-    init(_ scope: WeightScope, _ configuration: ModelConfiguration, _ traits: DecoderTraits) throws {
-        width = configuration.intermediateSize
+    init(_ scope: WeightScope, hiddenSize: Int, width: Int, bias: Bool) throws {
+        self.width = width
         gateUp = try scope.projection(
-            [("gate_proj", width), ("up_proj", width)], inputs: configuration.hiddenSize,
-            bias: traits.feedForwardBias, arrangement: .paired)
-        down = try scope.projection(
-            [("down_proj", configuration.hiddenSize)], inputs: width, bias: traits.feedForwardBias)
+            [("gate_proj", width), ("up_proj", width)], inputs: hiddenSize, bias: bias, arrangement: .paired)
+        down = try scope.projection([("down_proj", hiddenSize)], inputs: width, bias: bias)
     }
 
-    /// hidden += MLP(x). x, hidden: [rows, hiddenSize]
-    func callAsFunction(_ x: Matrix, addingTo hidden: Matrix, _ context: ForwardContext) {
+    /// y = MLP(x), or with `accumulate` y += MLP(x). x, y: [rows, hiddenSize]
+    func callAsFunction(_ x: Matrix, into y: Matrix, epilogue: Epilogue, _ context: ForwardContext) {
         let expanded = context.expanded.matrix(rows: x.rows, columns: width)
         context.runtime.linear(x, gateUp, into: expanded, epilogue: .siluMultiply)
-        context.runtime.linear(expanded, down, into: hidden, epilogue: .accumulate)
+        context.runtime.linear(expanded, down, into: y, epilogue: epilogue)
     }
 
     var byteCount: Int { gateUp.byteCount + down.byteCount }

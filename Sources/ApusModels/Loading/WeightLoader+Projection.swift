@@ -64,6 +64,40 @@ extension WeightLoader {
         return packed
     }
 
+    /// The matrices of a tensor [count, sum of parts, inputs], each packed on its own.
+    func stack(
+        _ name: String, count: Int, parts: [Int], inputs: Int, arrangement: PackedWeight.Arrangement
+    ) throws -> [PackedWeight] {
+        let outputs = parts.reduce(0, +)
+        let format = try format(of: .projection, stored: .plain, named: name)
+        guard let tensor = try take(name, shape: [count, outputs, inputs]), let element = tensor.element else {
+            return (0..<count).map { _ in
+                let empty = PackedWeight(outputs: outputs, inputs: inputs, format: format, arrangement: arrangement)
+                catalog.add(.projection, format: format, byteCount: empty.byteCount)
+                return empty
+            }
+        }
+        let weights = try withExtendedLifetime(tensor.owner) {
+            try (0..<count).map { index in
+                var builder = PackedWeight.Builder(inputs: inputs, format: format, arrangement: arrangement)
+                var base = tensor.base + index * tensor.rowByteCount
+                for part in parts {
+                    builder.append(
+                        PackedWeight.Source(base: base, element: element, outputs: part, rowStride: inputs))
+                    base += part * inputs * element.byteCount
+                }
+                let weight = try builder.build(runtime)
+                tensor.discard((index + 1) * tensor.rowByteCount)
+                catalog.add(.projection, format: format, byteCount: weight.byteCount)
+                return weight
+            }
+        }
+        finished(tensor)
+        return weights
+    }
+
+    func contains(_ name: String) -> Bool { source.contains(name) }
+
     private func stored(_ name: String) -> Stored {
         if source.contains("\(name).weight_packed") { return .int4 }
         return source.contains("\(name).weight_scale") ? .int8 : .plain
@@ -72,6 +106,7 @@ extension WeightLoader {
     /// What a weight is packed as. Quantising leaves alone what decides among few (routers, classes), and never takes the
     /// head below 8 bits: its rounding goes into every log probability directly.
     private func format(of kind: WeightKind, stored: Stored, named name: String) throws -> PackedWeight.Format {
+        if kind == .router, stored == .plain { return .float32 }
         switch (stored, quantization) {
         case (.plain, nil): return PackedWeight.Format(element)
         case (.plain, .w8a8Int8?):

@@ -6,8 +6,10 @@ package enum WeightKind: String, Sendable, Hashable {
     case projection
     /// From the last vector to the logits.
     case head
-    /// From a vector to few numbers that decide: classes, experts.
+    /// From a vector to few numbers that decide: classes.
     case decision
+    /// From a vector to the scores of experts. Always float32: it is small, and close choices should not hang on rounding.
+    case router
     /// A table of vectors, whose rows are looked up.
     case embedding
     /// A vector that is multiplied or added number by number.

@@ -30,4 +30,14 @@ struct WeightScope {
             projections.map { ("\(path).\($0.name)", $0.outputs) }, inputs: inputs, bias: bias,
             arrangement: arrangement, as: kind)
     }
+
+    /// The matrices of a tensor [count, sum of parts, inputs], each as a packed weight of `parts`.
+    func stack(
+        _ name: String, count: Int, parts: [Int], inputs: Int, arrangement: PackedWeight.Arrangement = .sequential
+    ) throws -> [PackedWeight] {
+        try loader.stack("\(path).\(name)", count: count, parts: parts, inputs: inputs, arrangement: arrangement)
+    }
+
+    /// The checkpoint has a tensor of that name here. A source that makes up its tensors has none.
+    func contains(_ name: String) -> Bool { loader.contains("\(path).\(name)") }
 }

@@ -37,6 +37,7 @@ enum WeightType {
 
 /// Where tensors come from, by their names in a checkpoint.
 protocol WeightSource {
+    /// A tensor of that name is stored; false where tensors are made as they are asked for.
     func contains(_ name: String) -> Bool
     /// Reads nothing.
     ///

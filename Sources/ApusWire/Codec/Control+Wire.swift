@@ -8,6 +8,7 @@ extension ControlCall: WireValue {
         case releaseMemory = 6
         case resumeMemory = 7
         case configureLogging = 32
+        case recordExperts = 8
     }
 
     package func write(to writer: inout WireWriter) {
@@ -36,6 +37,9 @@ extension ControlCall: WireValue {
         case .configureLogging(let settings):
             writer.append(tag: Tag.configureLogging)
             writer.append(settings)
+        case .recordExperts(let action):
+            writer.append(tag: Tag.recordExperts)
+            writer.append(tag: action)
         }
     }
 
@@ -49,6 +53,7 @@ extension ControlCall: WireValue {
         case .releaseMemory: self = .releaseMemory(try reader.value())
         case .resumeMemory: self = .resumeMemory(try reader.value())
         case .configureLogging: self = .configureLogging(try reader.value())
+        case .recordExperts: self = .recordExperts(try reader.tag())
         }
     }
 }

@@ -14,6 +14,16 @@ package enum ControlCall: Sendable, Equatable {
     case resumeMemory(MemoryParts)
     /// For the scheduler and the detokenizer behind it.
     case configureLogging(LogSettings)
+    case recordExperts(ExpertAction)
+}
+
+/// What a recorder of the experts' visits is told; any order is fine.
+package enum ExpertAction: UInt8, Sendable, CaseIterable {
+    /// Begin, from nothing.
+    case start = 1
+    case stop = 2
+    /// Write what there is to files, and forget it.
+    case dump = 3
 }
 
 /// How a control call ended.

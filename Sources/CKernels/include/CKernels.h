@@ -247,6 +247,8 @@ typedef struct apus_kernels {
     void (*exp)(const float *source, float *out, size_t count);
     /// out = a + b.
     void (*add)(const float *a, const float *b, float *out, size_t count);
+    /// out = a + factor * b; `out` may be `a`.
+    void (*add_scaled)(const float *a, const float *b, float factor, float *out, size_t count);
 
     /// The index of the largest number, the lowest of equals; NaN never wins. 0 when there is none.
     size_t (*argmax)(const float *source, size_t count);

@@ -58,7 +58,8 @@ struct EmbeddingSchedulerRole {
                 startupSeconds: Clocks.monotonic() - startedAt
             ).description
         let scheduler = EmbeddingScheduler(
-            configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger)
+            configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger,
+            wake: { wake.wake() })
         log(model, scheduler.limits, chunk: chunk)
 
         let directory = role.directory

@@ -1,4 +1,5 @@
 import ApusConfiguration
+import ApusExperts
 import ApusScheduler
 
 #if canImport(Glibc)
@@ -41,5 +42,8 @@ extension SchedulerConfiguration {
         clipMaxNewTokensEstimation = given.environment.newTokensEstimationLimit
         forceStreamInterval = given.environment.forcedStreamInterval
         decodeLogInterval = given.decodeLogInterval
+        experts = ExpertRecording(
+            mode: given.expertRecorderMode.flatMap(ExpertRecorder.Mode.init(rawValue:)) ?? .stat,
+            passLimit: given.expertRecorderPassLimit, directory: given.environment.expertRecordDirectory)
     }
 }

@@ -50,6 +50,16 @@ struct InspectCommand: ParsableCommand {
             print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
         }
     }
+    /// How many experts there are, and what of their weights a token reads.
+    private static func describe(_ experts: ExpertConfiguration, _ configuration: ModelConfiguration) -> String {
+        let layers = experts.sparseLayers.count { $0 }
+        let one = 3 * configuration.hiddenSize * experts.width
+        let shared = experts.sharedWidth.map { ", one of width \($0) shared" } ?? ""
+        return "\(experts.count) of width \(experts.width) in \(layers) of \(configuration.layerCount) layers, "
+            + "\(experts.chosen) a token\(shared); \(layers * (experts.count - experts.chosen) * one) parameters "
+            + "are not read by a token"
+    }
+
     private func machineFacts() throws -> [(String, String)] {
         let plan = try ThreadPlan()
         let runtime = try TensorRuntime(threads: 1)
@@ -99,6 +109,9 @@ struct InspectCommand: ParsableCommand {
             ("weights in \(dtype)", "\(MemoryBudget.gigabytes(weightBytes)) GB"),
             ("KV of a token", "\(bytesPerToken) bytes"),
         ]
+        if let experts = configuration.experts {
+            facts.append(("experts", Self.describe(experts, configuration)))
+        }
         if let memory = SystemMemory() {
             let after = SystemMemory(
                 capacity: memory.capacity, available: max(0, memory.available - weightBytes))

@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0500"
+    private static let header = "41505553 0600"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -217,6 +217,9 @@ import Testing
         try check(.releaseMemory(MemoryParts(kvCache: true, weights: false)), "06 01 00")
         try check(.resumeMemory(MemoryParts(kvCache: false, weights: true)), "07 00 01")
         try check(.configureLogging(LogSettings(level: "info", logsRequests: nil)), "20 01 04000000 696e666f 00")
+        try check(.recordExperts(.start), "08 01")
+        try check(.recordExperts(.stop), "08 02")
+        try check(.recordExperts(.dump), "08 03")
     }
 
     @Test func controlReplies() throws {

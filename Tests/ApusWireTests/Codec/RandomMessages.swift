@@ -79,7 +79,7 @@ struct RandomMessages {
 
     mutating func control() -> ControlCall {
         let parts = MemoryParts(kvCache: chance(), weights: chance())
-        return switch pick(8) {
+        return switch pick(9) {
         case 7: .configureLogging(logSettings())
         case 0:
             .updateWeights(
@@ -90,6 +90,7 @@ struct RandomMessages {
         case 3: .pause(PauseMode.allCases.randomElement(using: &random)!)
         case 4: .proceed
         case 5: .releaseMemory(parts)
+        case 6: .recordExperts(ExpertAction.allCases.randomElement(using: &random)!)
         default: .resumeMemory(parts)
         }
     }

@@ -63,7 +63,7 @@ package struct ExpertHeatMap {
         func cells(_ values: [String]) -> String {
             values.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined()
         }
-        let head = cells(["layer", "visits", "busiest", "its visits", "max/mean", "unused"])
+        let head = cells(["layer", "visits", "busiest", "most", "max/mean", "unused"])
         let rows = table.balances.map {
             cells([
                 "\($0.layer)", "\($0.visits)", "\($0.busiest)", "\($0.most)", Self.decimal($0.imbalance),

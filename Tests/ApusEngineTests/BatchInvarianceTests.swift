@@ -102,7 +102,9 @@ struct BatchInvarianceTests {
         other.computed = count
     }
 
-    @Test(arguments: [("qwen2", 1), ("llama-scaled", 2), ("mistral", 3), ("qwen3", 2), ("qwen2-moe", 4), ("qwen3-moe", 1)])
+    @Test(arguments: [
+        ("qwen2", 1), ("llama-scaled", 2), ("mistral", 3), ("qwen3", 2), ("qwen2-moe", 4), ("qwen3-moe", 1),
+    ])
     func chunksBatchesAndThreads(_ model: String, _ seed: UInt64) throws {
         for kernels in TensorRuntime.availableKernels where kernels != "amx-soft" || model == "qwen2" {
             var random = SeededRandom(seed: seed)

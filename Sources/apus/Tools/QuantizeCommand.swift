@@ -34,7 +34,7 @@ struct QuantizeCommand: ParsableCommand {
             }
             let environment = Executable.environment
             Allocator.configure(environment: environment)
-            StandardErrorLog.bootstrap(role: "quantize", level: "info", format: .text)
+            StandardErrorLog.bootstrap(role: "quantize", level: "info", format: "text")
             let logger = Logger(label: "apus.quantize")
             let loader = try ModelLoader(
                 directory: ModelDirectory.resolve(model, environment: environment), quantization: scheme)

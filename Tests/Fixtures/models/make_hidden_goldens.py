@@ -12,7 +12,7 @@ import transformers
 from safetensors.torch import save_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODELS = ["llama-scaled", "llama-biased", "mistral", "qwen2", "qwen2-window", "qwen3"]
+MODELS = ["llama-scaled", "llama-biased", "mistral", "qwen2", "qwen2-window", "qwen3", "qwen2-moe", "qwen3-moe", "mixtral"]
 PROMPT = "def add(a, b):\n    return a + b\n\nprint(add(1, 2))\n"
 
 torch.set_num_threads(1)

@@ -80,7 +80,7 @@ extension FlagTable {
             "Accepted for compatibility."),
         Flag(
             "enable-memory-saver", .boolean, default: .boolean(false),
-            .noEffect("memory is not released while serving"), section: .execution, "Accepted for compatibility."),
+            .noEffect("memory can always be released"), section: .execution, "Accepted for compatibility."),
         Flag(
             "enable-lora", .boolean, default: .boolean(false), .refused("adapters are not supported by this version"),
             section: .execution, "LoRA adapters."),

@@ -65,10 +65,10 @@ extension FlagTable {
             "Format of the model's tool calls."),
         Flag(
             "enable-strict-thinking", .boolean, default: .boolean(false),
-            .refused("reasoning is not parsed by this version"), section: .http, "Strict reasoning format."),
+            .refused("strict thinking is not served by this version"), section: .http, "Strict reasoning format."),
         Flag(
             "strip-thinking-cache", .boolean, default: .boolean(false),
-            .refused("reasoning is not parsed by this version"), section: .http, "Drop reasoning from the cache."),
+            .refused("strict thinking is not served by this version"), section: .http, "Drop reasoning from the cache."),
         Flag(
             "ssl-certfile", .text, section: .http,
             "Certificate chain in PEM, the server's own first: HTTPS instead of HTTP. Read again at SIGHUP."),
@@ -108,10 +108,11 @@ extension FlagTable {
             "Accepted for compatibility."),
         Flag(
             "enable-streaming-session", .boolean, default: .boolean(false),
-            .refused("sessions are not served by this version"), section: .http, "Streaming sessions."),
+            .refused("streaming sessions are not served by this version"), section: .http, "Streaming sessions."),
         Flag(
             "enable-session-radix-cache", .boolean, default: .boolean(false),
-            .refused("sessions are not served by this version"), section: .http, "Sessions in the prefix cache."),
+            .refused("sessions share the prefix cache with all requests"), section: .http,
+            "Sessions in the prefix cache."),
         Flag(
             "grpc-mode", .boolean, default: .boolean(false), .refused("Apus speaks HTTP only"), section: .http,
             "gRPC instead of HTTP."),

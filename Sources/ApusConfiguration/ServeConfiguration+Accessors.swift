@@ -49,9 +49,9 @@ extension ServeConfiguration {
     package var maxTotalTokens: Int? { integer("max-total-tokens") }
     package var maxRunningRequests: Int? { integer("max-running-requests") }
     package var maxQueuedRequests: Int? { integer("max-queued-requests") }
-    /// -1: prompts are not cut.
     /// `auto`, `bf16`, `bfloat16` or `int8`.
     package var kvCacheFormat: String { text("kv-cache-dtype") ?? "auto" }
+    /// -1: prompts are not cut.
     package var chunkedPrefillSize: Int? { integer("chunked-prefill-size") }
     package var maxPrefillTokens: Int { requiredInteger("max-prefill-tokens") }
     package var prefillMaxRequests: Int? { integer("prefill-max-requests") }
@@ -92,13 +92,13 @@ extension ServeConfiguration {
     package var watchdogTimeout: Double { requiredNumber("watchdog-timeout") }
     package var softWatchdogTimeout: Double? { number("soft-watchdog-timeout") }
 
-    /// A model that could generate is to make vectors.
     package var expertRecorderMode: String? { text("expert-distribution-recorder-mode") }
     /// nil: no limit.
     package var expertRecorderPassLimit: Int? {
         let limit = integer("expert-distribution-recorder-buffer-size") ?? 1000
         return limit > 0 ? limit : nil
     }
+    /// A model that could generate is to make vectors.
     package var isEmbedding: Bool { boolean("is-embedding") }
 
     // Processes.

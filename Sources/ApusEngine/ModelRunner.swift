@@ -97,7 +97,10 @@ package final class ModelRunner: ModelWorker {
             trash.empty()
         } else {
             // Gigabytes take the system a while, which no stream should have to wait.
-            dropping = NamedThread("apus-drop") { trash.empty() }
+            dropping = NamedThread("apus-drop") {
+                SideThread.leaveCore()
+                trash.empty()
+            }
         }
     }
 

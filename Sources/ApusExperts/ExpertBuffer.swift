@@ -42,6 +42,9 @@ struct ExpertBuffer {
         stored[first].experts = []
         first += 1
         guard addsUp else { return }
-        for index in gone.counts.indices { stored[first].counts[index] += gone.counts[index] }
+        for index in gone.counts.indices {
+            let (sum, overflows) = stored[first].counts[index].addingReportingOverflow(gone.counts[index])
+            stored[first].counts[index] = overflows ? .max : sum
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 /// A file that appears under its name when it is complete, or not at all.
 struct OutputFile: ~Copyable {
-    private let path: String
+    let path: String
     private let partPath: String
     private let stream: UnsafeMutablePointer<FILE>
     /// Bytes written so far.

@@ -11,6 +11,10 @@ struct ZipWriter: ~Copyable {
     }
 
     mutating func append(_ name: String, _ bytes: [UInt8]) throws(ExpertError) {
+        guard entryCount < .max else {
+            throw .unwritable(
+                path: file.path, reason: "an archive holds \(UInt16.max) tensors at most; keep fewer passes")
+        }
         let name = Array(name.utf8)
         let place = UInt32(file.byteCount)
         // Version needed 2.0, names are UTF-8, stored, 1 January 1980.

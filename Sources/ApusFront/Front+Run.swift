@@ -9,18 +9,21 @@ import ServiceLifecycle
 import Synchronization
 
 /// What ends a front that cannot serve.
-enum FrontFailure: Error, CustomStringConvertible {
+package enum FrontFailure: Error, CustomStringConvertible {
     case preferredSampling(String)
     case warmUp(String)
     case whitespacePattern(String)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .preferredSampling(let reason): "--preferred-sampling-params: \(reason)"
         case .whitespacePattern(let reason): "--constrained-json-whitespace-pattern: \(reason)"
         case .warmUp(let reason): "the warm-up request failed: \(reason)"
         }
     }
+
+    /// The command line or its kin are wrong: trying again would not help.
+    package var isUsage: Bool { if case .warmUp = self { false } else { true } }
 }
 
 extension Front: Service {

@@ -1,4 +1,5 @@
 import ApusCore
+import ApusEngine
 import Synchronization
 
 #if canImport(Glibc)
@@ -26,6 +27,7 @@ final class BackgroundThread: Sendable {
         last.withLock { thread in
             thread?.join()
             thread = NamedThread(name) {
+                SideThread.leaveCore()
                 Self.yieldToSteps()
                 job()
             }

@@ -1,4 +1,5 @@
 import ApusCore
+import ApusEngine
 package import ApusExperts
 import ApusWire
 import Logging
@@ -85,6 +86,7 @@ final class ExpertDesk {
         let reply = Reply()
         let record = recorder.take()
         let thread = NamedThread("apus-experts") { [files, logger, wake] in
+            SideThread.leaveCore()
             let outcome: ControlReply
             do throws(ExpertError) {
                 let paths = try files.write(record, at: Clocks.unix())

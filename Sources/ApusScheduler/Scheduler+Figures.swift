@@ -14,6 +14,7 @@ extension Scheduler {
             new.waitingTokens += request.tokens.count
             if request.retractions > 0 { new.retractedWaiting += 1 }
         }
+        new.grammarRequests = grammars.count
         if pauseMode != nil { new.pausedRequests = decoding.count + (prefilling == nil ? 0 : 1) + queue.count }
         new.newTokenRatio = ratio.value
         new.evictedTokens = cache.evictedTokens

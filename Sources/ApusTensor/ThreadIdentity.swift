@@ -12,4 +12,7 @@ package enum ThreadIdentity {
     package static func pin(to core: Int) -> Bool {
         apus_thread_pin(Int32(core))
     }
+
+    /// Frees the calling thread from the core of the thread that made it.
+    package static func release() { apus_thread_release() }
 }

@@ -35,6 +35,7 @@ struct Failure: Error {
         switch error {
         case let failure as Failure: self = failure
         case let error as ConfigurationError: self.init(error.message, code: Self.usage)
+        case let error as FrontFailure where error.isUsage: self.init("\(error)", code: Self.usage)
         case is CheckpointError, is ModelError, is TextError, is TensorError, is MemoryBudget.Failure,
             is ThreadPlan.Failure, is WireError, is TransportSecurity.Failure:
             self.init("\(error)", code: Self.configuration)

@@ -106,9 +106,11 @@ import Testing
     @Test func onlyTheFirstTextKeepsItsStart() throws {
         let table = SessionTable()
         let id = try table.open("s", timeout: nil)
-        let first = SessionTurn(rid: "1", prompt: [7, 8], at: try SessionPlace(["id": .string(id)]))
+        let first = SessionTurn(
+            rid: "1", prompt: [7, 8], at: try SessionPlace(["id": .string(id)]), meter: table.meter)
         #expect(table.enter(first).isEmpty)
         first.append([9])
+        #expect(table.meter.count == 3)
         first.finish()
         let place = try SessionPlace(["id": .string(id), "rid": "1"])
         #expect(try table.history(before: [7, 5], at: place, startToken: 7) == [7, 8, 9, 5])

@@ -67,4 +67,9 @@ struct LogTests {
             #expect($0.first?.hasSuffix(" front] WARNING: seen, always=x, rid=7\n") == true)
         }
     }
+
+    @Test func momentsAreWrittenInUTC() {
+        #expect(LogLine.utcTime(0) == "1970-01-01T00:00:00.000Z")
+        #expect(LogLine.utcTime(1_709_164_799.5) == "2024-02-28T23:59:59.500Z")
+    }
 }

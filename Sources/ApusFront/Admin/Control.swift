@@ -2,7 +2,7 @@ import ApusJSON
 import ApusWire
 import Hummingbird
 
-/// Operators' routes that are served, and those that a later version will serve: they refuse and change nothing.
+/// Operators' routes that empty the cache and end requests.
 struct ControlRoutes: Sendable {
     let service: FrontService
 
@@ -76,8 +76,8 @@ struct ControlRoutes: Sendable {
 
 extension FrontService {
     /// The JSON object that is the body of a request.
-    func object(_ request: FrontRequest) async throws(FrontError) -> JSONObject {
-        try JSONBody.checkType(request.http)
+    func object(_ request: FrontRequest, acceptsForm: Bool = false) async throws(FrontError) -> JSONObject {
+        try JSONBody.checkType(request.http, acceptsForm: acceptsForm)
         let received = try await bodies.read(request.http, request.channel)
         return try await work.run(size: received.bytes.readableBytes) { () throws(FrontError) in
             try JSONBody.parse(received.bytes)

@@ -100,8 +100,11 @@ struct GenerateAnswer {
     }
 
     /// For the request log, once the answer is complete.
+    /// Without what only the client can use, row by row: it would fill any log.
     var summary: JSONObject {
-        ["text": .string(wholeText), "meta_info": .object(metaInfo(now: Clocks.unix()))]
+        var meta = metaInfo(now: Clocks.unix())
+        for key in meta.keys where key == "hidden_states" || key.contains("logprobs") { meta[key] = nil }
+        return ["text": .string(wholeText), "meta_info": .object(meta)]
     }
 
     private static func append(_ string: String, to text: inout [UInt8]) {

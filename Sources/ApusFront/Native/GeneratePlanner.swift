@@ -64,7 +64,10 @@ struct GeneratePlanner: Sendable {
                 var copy = sample
                 copy.rid = outline.rids[plan.samples.count]
                 if let seed = sampling.seed { copy.sampling.seed = seed &+ Int64(number) }
-                if let place { copy.turn = SessionTurn(rid: copy.rid, prompt: copy.inputIDs, at: place) }
+                if let place {
+                    copy.turn = SessionTurn(
+                        rid: copy.rid, prompt: copy.inputIDs, at: place, meter: sessions.meter)
+                }
                 plan.samples.append(copy)
             }
             if perPrompt > 1 { plan.prefixRuns.append(prefixRun(of: sample)) }

@@ -21,7 +21,11 @@ struct GenerateRun: Sendable {
     /// The next news of any sample, as `Mailbox.next` gives them; sessions take note.
     func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
         guard let news = try await mailbox.next() else { return nil }
-        plan.samples[news.index].turn?.append(news.update.ids)
+        if let turn = plan.samples[news.index].turn {
+            turn.append(news.update.ids)
+            // Before the client hears of the end, and goes on from it.
+            if news.update.finish != nil { turn.finish() }
+        }
         return news
     }
 }

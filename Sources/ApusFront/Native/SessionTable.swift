@@ -37,19 +37,36 @@ final class SessionTurn: Sendable {
     let place: SessionPlace
     let prompt: [Int32]
     private let state = Mutex<(output: [Int32], isFinished: Bool)>(([], false))
+    private let meter: TokenMeter
 
-    init(rid: String, prompt: [Int32], at place: SessionPlace) {
+    init(rid: String, prompt: [Int32], at place: SessionPlace, meter: TokenMeter) {
         self.rid = rid
         self.prompt = prompt
         self.place = place
+        self.meter = meter
+        meter.add(prompt.count)
     }
 
-    func append(_ ids: [Int32]) { state.withLock { $0.output += ids } }
+    deinit { meter.add(-tokenCount) }
+
+    func append(_ ids: [Int32]) {
+        state.withLock { $0.output += ids }
+        meter.add(ids.count)
+    }
+
     func finish() { state.withLock { $0.isFinished = true } }
 
     var isFinished: Bool { state.withLock { $0.isFinished } }
     var output: [Int32] { state.withLock { $0.output } }
     var tokenCount: Int { prompt.count + state.withLock { $0.output.count } }
+}
+
+/// Tokens that all sessions together hold.
+final class TokenMeter: Sendable {
+    private let held = Atomic(0)
+
+    var count: Int { held.load(ordering: .relaxed) }
+    func add(_ tokens: Int) { held.wrappingAdd(tokens, ordering: .relaxed) }
 }
 
 /// Conversations that clients keep here: trees of requests, of which the tokens are kept. Keys and values are the prefix
@@ -62,9 +79,12 @@ final class SessionTable: Sendable {
         var usedAt: Double
     }
 
-    /// Sessions at one time, and tokens of one session.
+    /// Sessions at one time; tokens of one session, and of all together (256 MiB).
     private static let mostSessions = 16_384
     private static let mostTokens = 16 << 20
+    private static let mostHeldTokens = 64 << 20
+
+    let meter = TokenMeter()
 
     private let sessions = Mutex<[String: Session]>([:])
 
@@ -102,6 +122,9 @@ final class SessionTable: Sendable {
             sessions[place.session] = session
             guard session.turns.values.reduce(0, { $0 + $1.tokenCount }) < Self.mostTokens else {
                 return .failure(.refused("Session \(place.session) holds \(Self.mostTokens) tokens; close it."))
+            }
+            guard meter.count < Self.mostHeldTokens else {
+                return .failure(.unavailable("The open sessions hold too many tokens; close some, or try again later."))
             }
             guard let rid = place.parent else { return .success(nil) }
             guard let parent = session.turns[rid] else { return .failure(.refused("Invalid request session id")) }

@@ -76,7 +76,8 @@ struct LoadsRoute: Sendable {
         if has("disagg") { record["disaggregation"] = Self.disaggregation }
         if has("queues") {
             record["queues"] = [
-                "waiting": JSONValue(load.queued), "grammar": 0, "paused": JSONValue(figures.pausedRequests),
+                "waiting": JSONValue(load.queued), "grammar": JSONValue(figures.grammarRequests),
+                "paused": JSONValue(figures.pausedRequests),
                 "retracted": JSONValue(figures.retractedWaiting), "prealloc_ready": 0,
             ]
         }

@@ -37,7 +37,9 @@ struct SchedulerMetrics {
     private func writeLoad(to page: inout MetricsPage) {
         page.gauge("sglang:num_running_reqs", "Requests that run.", load.running, labels)
         page.gauge("sglang:num_queue_reqs", "Requests that wait.", load.queued, labels)
-        page.gauge("sglang:num_grammar_queue_reqs", "Requests that wait for their grammar.", 0, labels)
+        page.gauge(
+            "sglang:num_grammar_queue_reqs", "Requests that wait for their grammar.", figures.grammarRequests,
+            labels)
         page.gauge("sglang:num_paused_reqs", "Requests held by a pause.", figures.pausedRequests, labels)
         page.gauge("sglang:num_retracted_reqs", "Requests that wait to go on.", figures.retractedWaiting, labels)
         page.gauge("sglang:gen_throughput", "Tokens generated a second.", throughput, labels)

@@ -1,12 +1,7 @@
 import ApusCore
 import ApusJSON
+import ApusObserve
 import ApusWire
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// `POST /api/chat` or `/api/generate`.
 struct OllamaRequest: OpenAIRequest {
@@ -137,7 +132,7 @@ struct OllamaAnswer: OpenAIAnswer {
     }
 
     private func line(text: String, thought: String, calls: [JSONValue], isDone: Bool) -> JSONObject {
-        var line: JSONObject = ["model": .string(model), "created_at": .string(Timestamp.iso8601(Clocks.unix()))]
+        var line: JSONObject = ["model": .string(model), "created_at": .string(LogLine.utcTime(Clocks.unix()))]
         if isChat {
             var message: JSONObject = ["role": "assistant", "content": .string(text), "images": nil]
             if !thought.isEmpty { message["thinking"] = .string(thought) }
@@ -162,21 +157,5 @@ struct OllamaAnswer: OpenAIAnswer {
         line["eval_count"] = JSONValue(outputCount)
         line["eval_duration"] = nil as JSONValue
         return line
-    }
-}
-
-enum Timestamp {
-    /// ISO 8601 in UTC with milliseconds. `moment`: Unix seconds.
-    static func iso8601(_ moment: Double) -> String {
-        var seconds = time_t(moment.rounded(.down))
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func digits(_ number: some BinaryInteger, _ count: Int) -> String {
-            let text = String(Int(number))
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
-        let day = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
-        let time = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
-        return "\(day)T\(time).\(digits(Int((moment - moment.rounded(.down)) * 1000), 3))Z"
     }
 }

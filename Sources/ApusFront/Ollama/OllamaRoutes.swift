@@ -1,5 +1,6 @@
 import ApusCore
 import ApusJSON
+import ApusObserve
 import ApusWire
 import Hummingbird
 
@@ -43,7 +44,7 @@ struct OllamaRoutes: Sendable {
         table.add("/api/ps", methods: [.get], about: RouteDocument("The model in memory, in the words of Ollama")) {
             _ throws(FrontError) in
             var card = card
-            card["expires_at"] = .string(Timestamp.iso8601(Clocks.unix() + 86_400))
+            card["expires_at"] = .string(LogLine.utcTime(Clocks.unix() + 86_400))
             card["size_vram"] = 0
             return .json(["models": [.object(card)]])
         }
@@ -71,7 +72,7 @@ struct OllamaRoutes: Sendable {
         let name = service.servedModelName
         return [
             "name": .string(name), "model": .string(name),
-            "modified_at": .string(Timestamp.iso8601(service.startedAt)), "size": 0,
+            "modified_at": .string(LogLine.utcTime(service.startedAt)), "size": 0,
             "digest": .string("sha256:" + String(repeating: "0", count: 64)),
             "details": ["format": "sglang", "family": .string(Self.family(name)), "parameter_size": "unknown"],
         ]
@@ -80,7 +81,7 @@ struct OllamaRoutes: Sendable {
     private static func family(_ name: String) -> String { name.split(separator: "/").last.map(String.init) ?? name }
 
     private func show(_ request: FrontRequest) async throws(FrontError) -> Response {
-        let body = try await service.object(request)
+        let body = try await service.object(request, acceptsForm: true)
         try body.check(Self.showRules)
         let asked = body.given("model")?.stringValue ?? body.given("name")?.stringValue
         let name = asked ?? service.servedModelName
@@ -96,7 +97,7 @@ struct OllamaRoutes: Sendable {
         return .json([
             "license": "", "modelfile": .string("FROM \(name)\nPARAMETER num_ctx \(context)\n"),
             "parameters": .string("num_ctx \(context)"), "template": "",
-            "modified_at": .string(Timestamp.iso8601(service.startedAt)),
+            "modified_at": .string(LogLine.utcTime(service.startedAt)),
             "details": [
                 "parent_model": "", "format": "sglang", "family": .string(family), "families": [.string(family)],
                 "parameter_size": "unknown", "quantization_level": "",
@@ -112,7 +113,7 @@ struct OllamaRoutes: Sendable {
         let receivedAt = Clocks.unix()
         let scope = service.scope(of: request)
         defer { scope.end() }
-        let body = try await service.object(request)
+        let body = try await service.object(request, acceptsForm: true)
         try body.check(Self.embedRules)
         let input = body.given("input") ?? .null
         let texts = input.stringValue.map { [$0] } ?? (input.arrayValue ?? []).compactMap(\.stringValue)

@@ -12,6 +12,8 @@ struct AnswerDialect: Sendable {
     let end: ByteBuffer?
     /// An error before the answer has begun.
     let refusal: @Sendable (FrontError) -> FrontError
+    /// See `JSONBody.checkType`.
+    var acceptsForm = false
 
     static let openAI = AnswerDialect(
         contentType: "text/event-stream; charset=utf-8", frame: EventFrame.data, failure: { $0.openAIFrame },
@@ -39,7 +41,8 @@ struct AnswerDialect: Sendable {
     static let ollama = AnswerDialect(
         contentType: "application/x-ndjson",
         frame: { value in ByteBuffer(bytes: value.serialized + [UInt8(ascii: "\n")]) },
-        failure: { ["error": .string($0.message)] }, end: nil, refusal: { $0.ollama })
+        failure: { ["error": .string($0.message)] }, end: nil, refusal: { $0.ollama },
+        acceptsForm: true)
 }
 
 extension FrontError {

@@ -17,7 +17,7 @@ struct OpenAIRoute: Sendable {
         let scope = service.scope(of: request)
         let read = read
         do throws(FrontError) {
-            try JSONBody.checkType(request.http)
+            try JSONBody.checkType(request.http, acceptsForm: dialect.acceptsForm)
             try Self.checkRank(request.http)
             let received = try await service.bodies.read(request.http, request.channel)
             let size = received.bytes.readableBytes

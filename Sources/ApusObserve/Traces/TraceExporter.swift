@@ -117,11 +117,21 @@ package final class TraceExporter: Sendable {
                         state.counts.dropped += spans.count
                     }
                 }
+                if failure != nil { dropAtTheEnd() }
                 guard let failure, Clocks.monotonic() - complainedAt > Self.complaintInterval else { continue }
                 complainedAt = Clocks.monotonic()
                 logger.warning("Spans could not be exported and are dropped: \(failure)")
             }
             if state.withLock({ $0.isStopping }) { return }
+        }
+    }
+
+    /// A receiver that takes nothing must not hold up the end of the process batch by batch.
+    private func dropAtTheEnd() {
+        state.withLock { state in
+            guard state.isStopping else { return }
+            state.counts.dropped += state.spans.count
+            state.spans.removeAll()
         }
     }
 

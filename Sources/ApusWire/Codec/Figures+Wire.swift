@@ -2,8 +2,9 @@ package import ApusCore
 
 extension SchedulerFigures: WireValue {
     private static let integers: [any WritableKeyPath<SchedulerFigures, Int> & Sendable] = [
-        \.evictableTokens, \.sequenceTokens, \.waitingTokens, \.retractedWaiting, \.pausedRequests, \.steps,
-        \.prefilledTokens, \.cachedTokens, \.decodedTokens, \.generatedTokens, \.retractions, \.retractedInputTokens,
+        \.evictableTokens, \.sequenceTokens, \.waitingTokens, \.retractedWaiting, \.pausedRequests, \.grammarRequests,
+        \.steps, \.prefilledTokens, \.cachedTokens, \.decodedTokens, \.generatedTokens, \.retractions,
+        \.retractedInputTokens,
         \.retractedOutputTokens, \.evictedTokens, \.weightUpdates, \.weightFailures,
     ]
 

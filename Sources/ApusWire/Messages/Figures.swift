@@ -14,6 +14,8 @@ package struct SchedulerFigures: Sendable, Equatable {
     package var retractedWaiting = 0
     /// Requests that stand still because the scheduler is paused.
     package var pausedRequests = 0
+    /// Requests whose grammar is being compiled; they are among those that wait.
+    package var grammarRequests = 0
     package var newTokenRatio = 0.0
     /// Share of prompt tokens that the cache had, in the last step with a prompt.
     package var hitRate = 0.0

@@ -332,6 +332,10 @@ void apus_thread_name(const char *name);
 /// Keeps the calling thread on one core; false when it may not run there.
 bool apus_thread_pin(int core);
 
+/// Lets the calling thread run wherever the first thread that was pinned might before: threads inherit their creator's
+/// binding. Without effect while none was pinned.
+void apus_thread_release(void);
+
 /// Tells the core that this is a spinning loop.
 static inline void apus_spin_hint(void) {
 #if defined(__x86_64__)

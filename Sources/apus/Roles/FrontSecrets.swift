@@ -2,13 +2,16 @@ import ApusConfiguration
 import ApusFront
 import ApusObserve
 import Logging
+import Synchronization
 
 /// Keys and certificates of the front, at the start and when they change.
-struct FrontSecrets: Sendable {
+final class FrontSecrets: Sendable {
     private let role: RoleLaunch
     /// nil: plain HTTP.
     let security: TransportSecurity?
     let access: AccessSettings
+    /// Those in force, which a reload may have named.
+    private let files: Mutex<ServerSecrets.SecurityFiles?>
 
     init(_ role: RoleLaunch) throws {
         self.role = role
@@ -16,13 +19,16 @@ struct FrontSecrets: Sendable {
         for warning in secrets.warnings { role.logger.warning("\(warning)") }
         security = try secrets.security.map { try TransportSecurity(TransportSecurity.Files($0)) }
         access = Self.access(role.configuration, secrets)
+        files = Mutex(secrets.security)
     }
 
     /// Obeys a new configuration; throws before anything has changed.
     func reload(_ fresh: ServeConfiguration, into front: Front) throws {
         let secrets = try ServerSecrets(fresh, environment: role.environment)
         switch (security, secrets.security) {
-        case (let security?, let files?): try security.reload(TransportSecurity.Files(files))
+        case (let security?, let fresh?):
+            try security.reload(TransportSecurity.Files(fresh))
+            files.withLock { $0 = fresh }
         case (nil, nil): break
         default: role.logger.warning("Only a restart changes between HTTP and HTTPS.")
         }
@@ -32,10 +38,12 @@ struct FrontSecrets: Sendable {
     /// Looks every two seconds whether the files of the certificate are others, until the process ends.
     func watchCertificates() async {
         guard let security else { return }
-        var stamp = files?.stamp
+        var stamp = files.withLock { $0 }?.stamp
         while (try? await Task.sleep(for: .seconds(2))) != nil {
-            guard let files, files.stamp != stamp else { continue }
-            stamp = files.stamp
+            guard let files = files.withLock({ $0 }) else { continue }
+            let found = files.stamp
+            guard found != stamp else { continue }
+            stamp = found
             do {
                 try security.reload(TransportSecurity.Files(files))
                 role.logger.notice("The certificate has changed and was read again.")
@@ -43,10 +51,6 @@ struct FrontSecrets: Sendable {
                 role.logger.error("The certificate has changed and cannot be used; the old one still is: \(error)")
             }
         }
-    }
-
-    private var files: ServerSecrets.SecurityFiles? {
-        try? ServerSecrets(role.configuration, environment: role.environment).security
     }
 
     private static func access(_ given: ServeConfiguration, _ secrets: ServerSecrets) -> AccessSettings {

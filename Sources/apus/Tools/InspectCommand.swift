@@ -50,6 +50,7 @@ struct InspectCommand: ParsableCommand {
             print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
         }
     }
+
     /// How many experts there are, and what of their weights a token reads.
     private static func describe(_ experts: ExpertConfiguration, _ configuration: ModelConfiguration) -> String {
         let layers = experts.sparseLayers.count { $0 }

@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0600"
+    private static let header = "41505553 0700"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -176,7 +176,7 @@ import Testing
         let loadHex =
             "0100000000000000 0200000000000000 0300000000000000 0400000000000000 0500000000000000 000000000000f03f"
             // Counts first, then shares and seconds, the loop's stages, moments, histograms and the process.
-            + "0100000000000000" + String(repeating: none, count: 14) + "0200000000000000" + none + none + none
+            + "0100000000000000" + String(repeating: none, count: 15) + "0200000000000000" + none + none + none
             + String(repeating: none, count: 5) + "000000000000f03f"
             + "06000000" + String(repeating: none, count: 6)
             + "01000000 000000000000f03f 02000000" + none + none + none

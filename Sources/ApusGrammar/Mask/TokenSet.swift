@@ -14,6 +14,13 @@ package struct TokenMask: Sendable, Equatable {
 
     package mutating func insert(_ token: Int32) { words[Int(token) >> 6] |= 1 << UInt64(token & 63) }
 
+    @inline(__always)
+    mutating func insert(_ tokens: ArraySlice<Int32>) {
+        if tokens.isEmpty { return }
+        var words = words.mutableSpan
+        for token in tokens { words[Int(token) >> 6] |= 1 << UInt64(token & 63) }
+    }
+
     package mutating func removeAll() {
         for index in words.indices { words[index] = 0 }
     }
@@ -51,13 +58,13 @@ enum TokenSet: Sendable {
             return
         }
         var mask = TokenMask(tokenCount: tokenCount)
-        for token in tokens { mask.insert(token) }
+        mask.insert(tokens[...])
         self = .bits(mask.words)
     }
 
     func add(to mask: inout TokenMask) {
         switch self {
-        case .list(let tokens): for token in tokens { mask.insert(token) }
+        case .list(let tokens): mask.insert(tokens[...])
         case .bits(let words): mask.formUnion(words)
         }
     }
@@ -72,21 +79,23 @@ enum TokenSet: Sendable {
 
 /// Tokens by how many rounds of a loop they begin beyond the one in which they start.
 struct CountedTokens: Sendable {
+    typealias Found = (token: Int32, rounds: Int32)
+
     private let all: TokenSet
     private let tokens: [Int32]
     /// [rounds] where their tokens begin in `tokens`, and one more.
     private let starts: [Int]
 
-    init(_ found: [(token: Int32, rounds: Int)], tokenCount: Int) {
-        let most = found.map(\.rounds).max() ?? -1
+    init(_ found: [Found], tokenCount: Int) {
+        let most = found.reduce(-1) { max($0, Int($1.rounds)) }
         var counts = [Int](repeating: 0, count: most + 2)
-        for (_, rounds) in found { counts[rounds + 1] += 1 }
+        for (_, rounds) in found { counts[Int(rounds) + 1] += 1 }
         for index in counts.indices.dropFirst() { counts[index] += counts[index - 1] }
         starts = counts
         var sorted = [Int32](repeating: 0, count: found.count)
         for (token, rounds) in found {
-            sorted[counts[rounds]] = token
-            counts[rounds] += 1
+            sorted[counts[Int(rounds)]] = token
+            counts[Int(rounds)] += 1
         }
         tokens = sorted
         all = TokenSet(sorted, tokenCount: tokenCount)
@@ -98,7 +107,7 @@ struct CountedTokens: Sendable {
         let high = min(most, starts.count - 2)
         guard low <= high else { return }
         if low == 0 && high == starts.count - 2 { return all.add(to: &mask) }
-        for token in tokens[starts[low]..<starts[high + 1]] { mask.insert(token) }
+        mask.insert(tokens[starts[low]..<starts[high + 1]])
     }
 
     var byteCount: Int { all.byteCount + tokens.count * 4 }

@@ -122,7 +122,7 @@ package final class GrammarMatcher {
         table.inside.add(fewest: 0, most: 0, to: &allowed)
         guard !callers.isEmpty, !table.escapes.isEmpty else { return }
         let context = context(returningTo: .callers(of: item.frame))
-        for escape in table.escapes { follow(Int(escape.node), context) }
+        follow(table.escapes, fewest: 0, most: 0, context)
     }
 
     /// Tokens of a state in a loop's body.
@@ -136,18 +136,13 @@ package final class GrammarMatcher {
         table.behind.add(fewest: fewest, most: most, to: &allowed)
         guard !store.frames[Int(caller.frame)].isEmpty else { return }
         let context = context(returningTo: .all(of: caller.frame))
-        for escape in table.escapes where (fewest...max(fewest, most)).contains(Int(escape.rounds)) && most >= fewest {
-            follow(Int(escape.node), context)
-        }
+        follow(table.escapes, fewest: fewest, most: most, context)
     }
 
-    /// Adds the tokens below a node of the tree whose rest `set` can read.
-    private func follow(_ node: Int, _ set: StackStore.SetID) {
+    /// Adds the tokens that `set` goes on with where a rule has ended.
+    private func follow(_ escapes: Escapes, fewest: Int, most: Int, _ set: StackStore.SetID) {
         guard set >= 0 else { return }
-        let trie = grammar.trie
-        trie.walk(below: node, from: set, &store, &stack) { node, _, _ in
-            for token in trie.tokens(at: node) { allowed.insert(token) }
-        }
+        grammar.trie.add(behind: escapes, fewest: fewest, most: most, from: set, &store, &stack, to: &allowed)
     }
 
     // MARK: - Contexts

@@ -337,6 +337,9 @@ struct ByteSet: Equatable, Sendable {
         for byte in range { words[Int(byte) >> 6] |= 1 << UInt64(byte & 63) }
     }
 
+    /// The members in order.
+    var bytes: some Sequence<UInt8> { (0...UInt8.max).lazy.filter { contains($0) } }
+
     func contains(_ byte: UInt8) -> Bool { words[Int(byte) >> 6] >> UInt64(byte & 63) & 1 == 1 }
 
     var count: Int { (0..<4).reduce(0) { $0 + words[$1].nonzeroBitCount } }

@@ -18,7 +18,7 @@ extension ExpertRecorder: RoutingObserver {
     /// Runs a pass, and records it while records are being made.
     ///
     /// - Parameters:
-    ///   - decodes: Which of the sequences go on by one token after others that were generated.
+    ///   - decodes: Which of the sequences go on from generated tokens.
     func listen(
         _ session: DecoderSession, _ tokens: UnsafeBufferPointer<Int32>, _ sequences: [DecoderSession.Rows],
         decodes: (Int) -> Bool

@@ -31,7 +31,7 @@ package final class ModelRunner: ModelWorker {
     private var generations: [Int] = []
     private var groupTokens: [Int32] = []
     /// Of each entry of `rows`.
-    private var rowSamplers: [SequenceSampler] = []
+    private var rowsDecode: [Bool] = []
 
     /// Counts whom tokens visit; nil: nobody does.
     private var recorder: ExpertRecorder?
@@ -137,9 +137,7 @@ package final class ModelRunner: ModelWorker {
         plan(batch, generation)
         groupTokens.withUnsafeBufferPointer { tokens in
             guard let recorder else { return session.run(tokens, sequences: rows) }
-            recorder.listen(session, tokens, rows) { index in
-                rows[index].range.count == 1 && rowSamplers[index].generated > 0
-            }
+            recorder.listen(session, tokens, rows) { rowsDecode[$0] }
         }
         for start in stride(from: 0, to: hiddenWork.count, by: headRows) {
             collect(start..<min(start + headRows, hiddenWork.count), &result)
@@ -162,7 +160,7 @@ package final class ModelRunner: ModelWorker {
     /// Lists the sequences' rows, and the rows whose logits are wanted.
     private func plan(_ batch: ForwardBatch, _ generation: Int) {
         rows.removeAll(keepingCapacity: true)
-        rowSamplers.removeAll(keepingCapacity: true)
+        rowsDecode.removeAll(keepingCapacity: true)
         work.removeAll(keepingCapacity: true)
         hiddenWork.removeAll(keepingCapacity: true)
         groupTokens.removeAll(keepingCapacity: true)
@@ -179,7 +177,7 @@ package final class ModelRunner: ModelWorker {
             let parts = [prompt, sequence.hiddenRows, sequence.samples ? count - 1..<count : 0..<0]
                 .filter { !$0.isEmpty }
             let wanted = (parts.map(\.lowerBound).min() ?? 0)..<(parts.map(\.upperBound).max() ?? 0)
-            rowSamplers.append(sequence.sampler)
+            rowsDecode.append(sequence.decodes)
             rows.append(
                 DecoderSession.Rows(
                     range: rowStart..<rowStart + count, position: sequence.position,

@@ -78,12 +78,13 @@ package struct ForwardSequence {
     package var promptLogprobTargets: ArraySlice<Int32>
     /// Rows, counted from `rowStart`, whose hidden states are wanted; empty: none.
     package var hiddenRows: Range<Int>
+    /// The rows go on from generated tokens: the last of these, or several after a jump of a grammar.
+    package var decodes: Bool
 
     package init(
         rowStart: Int, rowCount: Int, position: Int, slots: SlotTable, samples: Bool, sampler: SequenceSampler,
         promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = [],
-        hiddenRows: Range<Int> = 0..<0,
-        generation: Int = 0
+        hiddenRows: Range<Int> = 0..<0, generation: Int = 0, decodes: Bool = false
     ) {
         self.rowStart = rowStart
         self.rowCount = rowCount
@@ -95,6 +96,7 @@ package struct ForwardSequence {
         self.promptLogprobRows = promptLogprobRows
         self.promptLogprobTargets = promptLogprobTargets
         self.hiddenRows = hiddenRows
+        self.decodes = decodes
     }
 }
 

@@ -46,7 +46,7 @@ struct BatchBuilder {
                 samples: isComplete && request.maxNewTokens > 0, sampler: request.sampler,
                 promptLogprobRows: logprobRows, promptLogprobTargets: request.promptLogprobTargets(logprobRows),
                 hiddenRows: request.hiddenRows(count: rowCount, isComplete: isComplete),
-                generation: request.generation))
+                generation: request.generation, decodes: request.phase == .decoding))
         batch.tokens.append(contentsOf: request.tokens[request.computed..<end])
         entries.append(Entry(request: request, rowCount: rowCount, isComplete: isComplete))
         if request.phase == .decoding { decodeRows += rowCount } else { prefillRows += rowCount }

@@ -54,6 +54,21 @@ struct ExpertTests {
         }
     }
 
+    /// What a grammar's jump appended goes through with the row of the next token: the stream goes on all the same.
+    @Test func rowsAfterAJumpAreDecoded() throws {
+        let harness = try RunnerHarness("qwen3-moe")
+        let recorder = ExpertRecorder(harness.runner.expertShape, mode: .perPass)
+        harness.runner.record(experts: recorder)
+        recorder.start()
+        let sequence = RunningSequence.greedy([5, 17, 99, 3])
+        let other = RunningSequence.greedy([7, 8])
+        _ = try harness.step([(sequence, 4)])
+        sequence.tokens += [40, 41]
+        _ = try harness.step([(sequence, 3)])
+        _ = try harness.step([(sequence, 1), (other, 2)])
+        #expect(recorder.take().passes.map(\.kind) == [.extend, .decode, .mixed])
+    }
+
     @Test func denseModelsHaveNone() throws {
         let harness = try RunnerHarness("qwen3")
         #expect(harness.runner.expertShape == .dense)

@@ -53,7 +53,7 @@ final class RunnerHarness {
                     samples: start + count == known.count, sampler: sequence.sampler,
                     promptLogprobRows: logprobRows, promptLogprobTargets: targets,
                     hiddenRows: sequence.wantsHidden ? 0..<count : 0..<0,
-                    generation: sequence.generation))
+                    generation: sequence.generation, decodes: !sequence.output.isEmpty))
             batch.tokens.append(contentsOf: known[start..<start + count])
         }
         try runner.forward(batch, result: &result)

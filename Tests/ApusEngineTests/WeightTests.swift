@@ -17,10 +17,12 @@ import Testing
     private let fixture = ModelFixtures.directory("qwen2")
     private let prompt: [Int32] = [5, 17, 99, 3, 250, 41, 7]
 
-    private func library(_ harness: RunnerHarness, room: Int = .max) throws -> ModelLibrary {
+    private func library(
+        _ harness: RunnerHarness, room: Int = .max, quantization: Quantization? = nil
+    ) throws -> ModelLibrary {
         let decoder = try #require(harness.runner.decoder(0))
         return ModelLibrary(replacing: decoder, room: { room }) { [fixture] path, _ in
-            try ModelLoader(directory: path ?? fixture, elementType: .bfloat16)
+            try ModelLoader(directory: path ?? fixture, elementType: .bfloat16, quantization: quantization)
         }
     }
 
@@ -38,13 +40,17 @@ import Testing
         return (ids, sequence.promptLogprobs)
     }
 
-    @Test func eachSequenceOfAStepRunsOnItsOwnWeights() throws {
-        let other = ModelVariant(of: fixture, seed: 1)
-        let harness = try RunnerHarness("qwen2")
+    @Test(arguments: [
+        ("qwen2", nil), ("qwen2-moe", nil), ("mixtral-fused", Quantization.int4(groupSize: 32)),
+        ("qwen3-moe", .w8a8Int8),
+    ])
+    func eachSequenceOfAStepRunsOnItsOwnWeights(model: String, quantization: Quantization?) throws {
+        let other = ModelVariant(of: ModelFixtures.directory(model), seed: 1)
+        let harness = try RunnerHarness(model, quantization: quantization)
         let before = try generate(harness)
-        let fresh = try generate(RunnerHarness(other.path))
+        let fresh = try generate(RunnerHarness(other.path, quantization: quantization))
         #expect(before.ids != fresh.ids)
-        harness.runner.adopt(try load(library(harness), other.path), as: 1)
+        harness.runner.adopt(try load(library(harness, quantization: quantization), other.path), as: 1)
         let after = try generate(harness, generation: 1)
         #expect(after.ids == fresh.ids && after.logprobs == fresh.logprobs)
         // Both in each step, in chunks, one beginning before the other.

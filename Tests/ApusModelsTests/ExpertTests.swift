@@ -16,8 +16,11 @@ struct ExpertTests {
         }
     }
 
-    private func session(_ model: String, _ element: ElementType = .float32) throws -> DecoderSession {
-        let decoder = try ModelLoader(directory: ModelFixtures.directory(model), elementType: element)
+    private func session(
+        _ model: String, _ element: ElementType = .float32, _ quantization: Quantization? = nil
+    ) throws -> DecoderSession {
+        let directory = ModelFixtures.directory(model)
+        let decoder = try ModelLoader(directory: directory, elementType: element, quantization: quantization)
             .load(TensorRuntime(threads: 2))
         return try DecoderSession(decoder, slotCount: 128, contextLength: 128)
     }
@@ -74,6 +77,40 @@ struct ExpertTests {
             #expect(logits(apart, golden.prompt, kept: rows) == logits(fused, golden.prompt, kept: rows))
         }
         #expect(apart.decoder?.weightByteCount == fused.decoder?.weightByteCount)
+    }
+
+    /// Quantised experts say nearly what they were made of, and nearly the same experts are visited.
+    @Test(arguments: ModelFixtures.experts, [Quantization.w8a8Int8, .int4(groupSize: 32)])
+    func quantisedExpertsStayNear(_ model: String, _ quantization: Quantization) throws {
+        let exact = try session(model, .bfloat16)
+        let rounded = try session(model, .bfloat16, quantization)
+        let shape = try #require(exact.decoder?.configuration.experts)
+        var errors: [Float] = []
+        var moved = 0, visits = 0
+        for golden in try ModelGolden.all(model) {
+            let listeners = [Listener(), Listener()]
+            var all: [[[Float]]] = []
+            for (session, listener) in zip([exact, rounded], listeners) {
+                session.observer = listener
+                all.append(logits(session, golden.prompt, kept: 0..<golden.prompt.count))
+                session.observer = nil
+            }
+            for (p, q) in zip(all[0], all[1]) {
+                let error = zip(p, q).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+                errors.append(error / p.reduce(0) { $0 + $1 * $1 })
+            }
+            for (layer, experts) in listeners[0].layers {
+                var counts = [Int](repeating: 0, count: shape.count)
+                for expert in experts { counts[Int(expert)] += 1 }
+                for expert in listeners[1].layers[layer] ?? [] { counts[Int(expert)] -= 1 }
+                moved += counts.reduce(0) { $0 + abs($1) } / 2
+                visits += experts.count
+            }
+        }
+        // Where a close choice falls the other way a row is another one; most are not.
+        let median = errors.sorted()[errors.count / 2]
+        #expect(median < (quantization == .w8a8Int8 ? 0.005 : 0.3) && median > 0)
+        #expect(moved * 100 < visits * (quantization == .w8a8Int8 ? 3 : 15))
     }
 
     @Test func missingExpertsAreNamed() throws {

@@ -105,10 +105,17 @@ final class FakeGrammars: Sendable {
     /// A jump gives what single steps give, ids and log probabilities, in fewer steps.
     @Test(arguments: [1, 4]) func jumpsChangeNothing(pageSize: Int) throws {
         var seen: [Bench] = []
+        var decodedInOne = 0
         for jumps in [false, true] {
             let bench = bench {
                 $0.jumpsForward = jumps
                 $0.pageSize = pageSize
+            }
+            bench.worker.onForward = { batch in
+                for sequence in batch.sequences where sequence.decodes {
+                    decodedInOne = max(decodedInOne, sequence.rowCount)
+                }
+                if !jumps { #expect(decodedInOne <= 1) }
             }
             for rid in ["a", "bb", "ccc", "dddd"] {
                 ask(bench, rid, "form", logprobs: LogprobRequest(topCount: 3, tokenIDs: [1, 17])) {
@@ -126,6 +133,7 @@ final class FakeGrammars: Sendable {
             #expect(quick.streams[rid]?.finish == slow.streams[rid]?.finish)
         }
         #expect(slow.streams["bb"]?.finish == .length(20) && slow.streams["ccc"]?.finish == .stopToken(30))
+        #expect(decodedInOne > 1)
         #expect(slow.scheduler.statistics.jumpedTokens == 0 && quick.scheduler.statistics.jumpedTokens > 60)
         #expect(quick.worker.steps < slow.worker.steps && quick.worker.rows <= slow.worker.rows)
     }

@@ -23,7 +23,8 @@ package struct CheckpointQuantizer {
         self.runtime = runtime
         scheme = QuantizedLayout(quantization)
         projections = Set(survey.multiplied.filter { $0.kind == .projection }.map { "\($0.name).weight" })
-        ignored = survey.multiplied.filter { $0.kind == .decision }.map(\.name) + ["lm_head"]
+        ignored =
+            survey.multiplied.filter { $0.kind == .decision || $0.kind == .router }.map(\.name) + ["lm_head"]
     }
 
     /// - Parameters:

@@ -42,6 +42,26 @@ import Testing
         }
     }
 
+    /// Experts are projections like others; who decides whom a token visits keeps its numbers, also for other readers.
+    @Test(arguments: ["qwen2-moe", "mixtral", "mixtral-fused"])
+    func expertsAreQuantisedAndRoutersAreNot(_ model: String) throws {
+        let place = TemporaryDirectory()
+        let output = "\(place.path)/out"
+        let original = try ModelLoader(directory: ModelFixtures.directory(model), quantization: .w8a8Int8)
+        try CheckpointQuantizer(original, TensorRuntime(threads: 2)).write(to: output) { _ in }
+        let written = try ModelLoader(directory: output)
+        #expect(try logits(written) == logits(original))
+        let router = model == "mixtral" ? "model.layers.0.block_sparse_moe.gate" : "model.layers.0.mlp.gate"
+        let checkpoint = try Checkpoint(directory: output)
+        #expect(checkpoint.contains("\(router).weight") && !checkpoint.contains("\(router).weight_scale"))
+        let members = try JSONValue(parsing: ModelVariant.bytes(of: "\(output)/config.json"), options: .files)
+        let ignored = members["quantization_config"]?["ignore"]?.arrayValue ?? []
+        #expect(ignored.contains(.string(router)))
+        let formats = try written.load(TensorRuntime(threads: 1)).catalog.report.map { "\($0.kind) \($0.dtype)" }
+        #expect(formats.contains("projection int8") && formats.contains("router float32"))
+        #expect(!formats.contains("projection bfloat16"))
+    }
+
     /// Quantised weights are near the ones that they were made of.
     @Test(arguments: schemes) func staysNear(_ scheme: Quantization) throws {
         let directory = ModelFixtures.directory("llama-scaled")

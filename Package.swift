@@ -175,7 +175,11 @@ if Context.environment["APUS_FUZZING"] != nil {
     package.targets.append(
         .executableTarget(
             name: "apus-fuzz",
-            dependencies: ["ApusCheckpoint", "ApusJSON", "ApusJinja", "ApusText", "ApusWire"], path: "Tests/Fuzz",
+            dependencies: [
+                "ApusCheckpoint", "ApusCore", "ApusFront", "ApusGrammar", "ApusJSON", "ApusJinja", "ApusText",
+                "ApusWire",
+            ],
+            path: "Tests/Fuzz",
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }
 

@@ -15,7 +15,7 @@ package final class GrammarCompiler: Sendable {
     package func prepare() { _ = preparedTrie() }
 
     package func compile(_ source: GrammarSource, limit: CompilationLimit) throws(GrammarError) -> CompiledGrammar {
-        let grammar = try source.grammar()
+        let grammar = try source.grammar(limit: limit)
         try limit.check()
         return try CompiledGrammar(grammar, trie: preparedTrie(), limit: limit)
     }

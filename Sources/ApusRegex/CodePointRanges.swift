@@ -21,6 +21,21 @@ package struct CodePointRanges: Hashable, Sendable {
         self.init(scalars.map { $0.value..<$0.value + 1 })
     }
 
+    /// A set that grows part by part; its ranges are put in order now and then.
+    struct Collector {
+        private var ranges: [Range<UInt32>] = []
+        private var orderedCount = 0
+
+        mutating func add(_ set: CodePointRanges) {
+            ranges += set.ranges
+            guard ranges.count > 2 * orderedCount + 1_024 else { return }
+            ranges = CodePointRanges(ranges).ranges
+            orderedCount = ranges.count
+        }
+
+        var set: CodePointRanges { CodePointRanges(ranges) }
+    }
+
     package func union(_ other: CodePointRanges) -> CodePointRanges {
         CodePointRanges(ranges + other.ranges)
     }

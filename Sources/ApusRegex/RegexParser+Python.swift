@@ -11,11 +11,6 @@ extension RegexParser {
         init(narrow: CodePointRanges, wide: CodePointRanges) { (self.narrow, self.wide) = (narrow, wide) }
 
         var complement: AgreedSet { AgreedSet(narrow: wide.complement, wide: narrow.complement) }
-
-        mutating func formUnion(_ other: AgreedSet) {
-            narrow = narrow.union(other.narrow)
-            wide = wide.union(other.wide)
-        }
     }
 
     /// What follows a backslash and is no assertion.
@@ -81,13 +76,18 @@ extension RegexParser {
     /// The rest of a bracket expression.
     mutating func parsePythonClass() throws(RegexError) -> CodePointRanges {
         let isNegated = take("^")
-        var set = AgreedSet(CodePointRanges([] as [Range<UInt32>]))
+        var narrow = CodePointRanges.Collector()
+        var wide = CodePointRanges.Collector()
         var isFirst = true
         while index < scalars.count, scalars[index] != "]" || isFirst {
             isFirst = false
-            set.formUnion(try parsePythonClassItem())
+            try checkTime()
+            let item = try parsePythonClassItem()
+            narrow.add(item.narrow)
+            wide.add(item.wide)
         }
         guard take("]") else { throw refused("an unclosed class") }
+        let set = AgreedSet(narrow: narrow.set, wide: wide.set)
         return chosen(isNegated ? set.complement : set)
     }
 

@@ -6,6 +6,7 @@ package struct RegexParser {
     var index = 0
     var depth = 0
     var options = Options()
+    private let isOver: () -> Bool
 
     /// What flags such as (?i) change.
     struct Options {
@@ -19,7 +20,9 @@ package struct RegexParser {
     /// Groups in one another: reading and matching recurse.
     static let maximumDepth = 100
 
-    package init(_ pattern: String, syntax: RegexSyntax) {
+    /// `isOver`: asked now and then; once it says so, the pattern is refused.
+    package init(_ pattern: String, syntax: RegexSyntax, isOver: @escaping () -> Bool = { false }) {
+        self.isOver = isOver
         self.pattern = pattern
         self.syntax = syntax
         scalars = Array(pattern.unicodeScalars)
@@ -115,6 +118,7 @@ package struct RegexParser {
     }
 
     private mutating func parseAtom() throws(RegexError) -> RegexNode {
+        try checkTime()
         let scalar = scalars[index]
         index += 1
         switch scalar {
@@ -174,6 +178,10 @@ package struct RegexParser {
         guard index < scalars.count, scalars[index] == scalar else { return false }
         index += 1
         return true
+    }
+
+    func checkTime() throws(RegexError) {
+        if isOver() { throw refused("more to read than there is time") }
     }
 
     func refused(_ what: String) -> RegexError {

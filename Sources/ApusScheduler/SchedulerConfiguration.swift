@@ -30,7 +30,7 @@ package struct SchedulerConfiguration: Sendable {
 
     /// Seconds that a request waits for its grammar, and that one grammar may take of the time of those that compile.
     package var grammarTimeout = 50.0
-    package var grammarSeconds = 20.0
+    package var grammarSeconds = 10.0
     /// Tokens that a grammar leaves no choice about are appended without a step for each.
     package var jumpsForward = true
 

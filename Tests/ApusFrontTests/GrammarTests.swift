@@ -191,4 +191,34 @@ import Testing
             #expect(server.ring.requests.map(\.sampling.grammarFollows) == [ByteCodec.endOfThinking, nil])
         }
     }
+
+    @Test func requiredThinkingComesBeforeTheGrammar() async throws {
+        let body: JSONValue = [
+            "text": "a", "require_reasoning": true, "sampling_params": ["regex": "a", "max_new_tokens": 1],
+        ]
+        try await withFront(configure: { $0.reasoningParser = "qwen3" }) { server in
+            _ = try await server.generate(body)
+            _ = try await server.generate(["text": "a", "require_reasoning": true])
+            #expect(server.ring.requests.map(\.sampling.grammarFollows) == [ByteCodec.endOfThinking, nil])
+        }
+        try await withFront { server in
+            let refused = try await server.generate(body)
+            #expect(refused.status == 400 && refused.text.contains("--reasoning-parser"))
+        }
+    }
+
+    /// What takes long is no client's business but its own, and no reason to call a grammar wrong.
+    @Test func grammarsThatTakeLongGoOnToTheScheduler() async throws {
+        // Each rule calls one that the passes over all rules come to late.
+        let count = 3_000
+        let order = (0..<count).map { $0 * 1_009 % count }
+        let rules = zip(order, order.dropFirst()).map { "r\($0) ::= r\($1) \"b\"" }.sorted()
+        let source = "root ::= r0\n" + rules.joined(separator: "\n") + "\nr\(order.last!) ::= \"a\""
+        try await withFront { server in
+            let answer = try await server.generate(["text": "a", "sampling_params": ["ebnf": .string(source)]])
+            #expect(answer.status == 200, "\(answer.text)")
+            let refused = try await server.generate(["text": "a", "sampling_params": ["ebnf": .string(source + " (")]])
+            #expect(refused.status == 400)
+        }
+    }
 }

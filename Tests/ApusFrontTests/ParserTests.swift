@@ -12,11 +12,13 @@ import Testing
     }
 
     private func find(
-        _ text: String, _ format: ToolCallFormat? = nil, reasoning name: String? = nil, pieces: [String]? = nil
+        _ text: String, _ format: ToolCallFormat? = nil, reasoning name: String? = nil, pieces: [String]? = nil,
+        isLive: Bool = false
     ) -> Found {
+        var calls: [CallPiece] = []
         var found = Found()
         var reasoning = name.flatMap { ReasoningParser(named: $0) }?.splitter(thinks: true)
-        var tools = format.map { ToolCallSplitter($0, tools: ["f", "g"]) }
+        var tools = format.map { ToolCallSplitter($0, tools: ["f", "g"], isLive: isLive) }
         let pieces = (pieces ?? [text]) + [""]
         for (index, piece) in pieces.enumerated() {
             let isLast = index == pieces.count - 1
@@ -28,11 +30,12 @@ import Testing
             }
             if tools != nil {
                 let split = tools!.absorb(content, isLast: isLast)
-                found.calls += split.calls
+                calls += split.calls
                 content = split.content
             }
             found.content += content
         }
+        found.calls = ToolCall.joined(calls)
         return found
     }
 
@@ -93,6 +96,15 @@ import Testing
             ),
             ("<|python_tag|>{\"name\": \"f\", \"parameters\": {}};{\"name\": \"g\", \"parameters\": {}}", .llama3, nil),
             ("a [TOOL b [TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]", .mistral, nil),
+            (
+                "a[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": [1.50, {}]}} , {\"name\":\"g\",\"arguments\":{}}, {\"name\": \"h\", \"arguments\": {}}]",
+                .mistral, nil
+            ),
+            (
+                "{\"name\": \"g\", \"parameters\": {\"x\": \"};{\\u00e9\"}} ; {\"name\": \"f\", \"parameters\": \"{}\"}",
+                .llama3, nil
+            ),
+            ("<tool_call>{\"arguments\": {}, \"name\": \"f\"}</tool_call><tool_call>no</tool_call>", .hermes, nil),
             ("<think>a </thin b</think>c<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>", .hermes, "qwen3"),
             ("  <think>\nx\n</think>\n\ny", nil, "deepseek-v3"),
         ]
@@ -107,8 +119,37 @@ import Testing
                     pieces.append(String(piece))
                     rest = rest.dropFirst(piece.count)
                 }
-                #expect(find(text, format, reasoning: reasoning, pieces: pieces) == expected, "\(pieces)")
+                for isLive in [false, true] {
+                    let found = find(text, format, reasoning: reasoning, pieces: pieces, isLive: isLive)
+                    #expect(found == expected, "\(pieces) \(isLive)")
+                }
             }
         }
+    }
+
+    /// The name comes when it is known, arguments as they are written, each letter once.
+    @Test func liveCallsComeInPieces() {
+        let outputs: [(String, ToolCallFormat)] = [
+            ("<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"abcdef\"}}\n</tool_call>", .hermes),
+            ("{\"name\": \"f\", \"parameters\": {\"x\": \"abcdef\"}}", .llama3),
+            ("[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"x\": \"abcdef\"}}]", .mistral),
+        ]
+        for (text, format) in outputs {
+            var splitter = ToolCallSplitter(format, tools: ["f"], isLive: true)
+            var pieces: [CallPiece] = []
+            for character in text {
+                let found = splitter.absorb(String(character), isLast: false)
+                #expect(found.content.isEmpty)
+                pieces += found.calls
+            }
+            let end = splitter.absorb("", isLast: true)
+            #expect(end.content.isEmpty && end.calls.isEmpty)
+            #expect(pieces.first == .begin(toolIndex: 0, name: "f"))
+            #expect(pieces.count > 10)
+            #expect(ToolCall.joined(pieces).map(\.arguments) == ["{\"x\": \"abcdef\"}"])
+        }
+        var broken = ToolCallSplitter(.hermes, tools: ["f"], isLive: true)
+        let found = broken.absorb("<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1", isLast: true)
+        #expect(ToolCall.joined(found.calls).map(\.arguments) == ["{\"x\": "])
     }
 }

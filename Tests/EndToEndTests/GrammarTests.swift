@@ -107,6 +107,31 @@ extension EndToEnd {
             try stop(server)
         }
 
+        @Test
+        func `each of several samples obeys, and they differ`() throws {
+            let server = try Server.serving("\(Fixture.package)/Deploy/models/apus-mini", [])
+            let client = HTTPClient(port: server.port)
+            let schema = #"{"type":"object","properties":{"a":{"type":"string","maxLength":9}},"required":["a"]}"#
+            func texts(seed: Int) throws -> [String] {
+                let parameters: JSONValue = [
+                    "json_schema": .string(schema), "temperature": 1, "n": 4, "sampling_seed": JSONValue(seed),
+                    "max_new_tokens": 60,
+                ]
+                let json = try client.post("/generate", ["text": "JSON:", "sampling_params": parameters]).json()
+                return try #require(json.arrayValue, "\(json)").map { try #require($0["text"]?.stringValue) }
+            }
+            let first = try texts(seed: 1)
+            #expect(first.count == 4 && Set(first).count > 1)
+            let grammar = try GrammarSource(.json, schema).grammar()
+            for text in first {
+                #expect(ReferenceMatcher.accepts(text, grammar), "\(text)")
+                #expect(try JSONValue(parsing: text)["a"]?.stringValue?.unicodeScalars.count ?? 10 <= 9, "\(text)")
+            }
+            #expect(try texts(seed: 1) == first)
+            #expect(try texts(seed: 100) != first)
+            try stop(server)
+        }
+
         private func stop(_ server: Server) throws {
             server.signal(SIGTERM)
             #expect(server.wait() == 0, "\(server.log)")

@@ -34,6 +34,12 @@ let subjects: [String: Subject] = [
         guard let template = try? Template(source) else { return }
         _ = try? template.render(conversation, now: 0)
     },
+    "schema": { fuzzGrammar(.json, $0) },
+    "regex": { fuzzGrammar(.regex, $0) },
+    "ebnf": { fuzzGrammar(.ebnf, $0) },
+    "tags": { fuzzGrammar(.structuralTag, $0) },
+    "generate": fuzzGenerate,
+    "chat": fuzzChat,
 ]
 
 /// The first byte chooses the link; the header is put before the rest, which mutation would hardly find.

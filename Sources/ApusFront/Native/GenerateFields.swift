@@ -46,7 +46,6 @@ enum GenerateFields {
         ("image_data", { _ in .notYet("image_data") }),
         ("video_data", { _ in .notYet("video_data") }),
         ("audio_data", { _ in .notYet("audio_data") }),
-        ("require_reasoning", { $0 == true ? .notYet("require_reasoning") : nil }),
         (
             "max_thinking_tokens",
             { _ in

@@ -19,6 +19,8 @@ struct GenerateOutline: Sendable {
     /// The client chose the ids.
     var areRidsChosen: Bool
     var sampleCount: Int { readings.first?.sampleCount ?? 1 }
+    /// What constrains outputs, each once.
+    var grammars: Set<GrammarSource> { Set(readings.compactMap(\.parameters.grammar)) }
 
     private static let longestRid = 256
 

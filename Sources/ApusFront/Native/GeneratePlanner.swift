@@ -8,7 +8,6 @@ struct GeneratePlanner: Sendable {
     let codec: any PromptCodec
     let ready: SchedulerReady
     let sessions: SessionTable
-    let grammars: GrammarDesk
 
     /// Bytes of all stop strings, of a cache namespace, ids of one `token_ids_logprob`: what is copied to each sample.
     private static let mostStopBytes = 64 << 10
@@ -38,6 +37,7 @@ struct GeneratePlanner: Sendable {
         plan.look.showsPromptIDs = body["return_prompt_token_ids"]?.boolValue ?? false
         plan.look.showsLogprobText = body["return_text_in_logprobs"]?.boolValue ?? false
 
+        let thinkingEnd = try thinkingEnd(body)
         for (index, prompt) in outline.prompts.enumerated() {
             let reading = outline.readings[index]
             var ids = try tokens(of: prompt)
@@ -45,10 +45,7 @@ struct GeneratePlanner: Sendable {
             if let place { ids = try sessions.history(before: ids, at: place, startToken: startToken) }
             guard !ids.isEmpty else { throw .refused("The prompt is empty: it has no tokens.") }
             var sampling = reading.parameters
-            if let grammar = sampling.grammar {
-                try grammars.check(grammar)
-                sampling.grammarFollows = grammarFollows
-            }
+            if sampling.grammar != nil { sampling.grammarFollows = grammarFollows ?? thinkingEnd }
             try fit(&ids, &sampling, hasExplicitLength: reading.hasExplicitLength)
             let stopBytes = sampling.stopStrings.reduce(0) { $0 + $1.utf8.count }
             guard stopBytes <= Self.mostStopBytes else {
@@ -95,6 +92,18 @@ struct GeneratePlanner: Sendable {
             }
         }
         return tokens
+    }
+
+    /// `require_reasoning`: outputs think first, and what constrains them does so behind that.
+    private func thinkingEnd(_ body: JSONObject) throws(FrontError) -> Int32? {
+        guard body["require_reasoning"] == true else { return nil }
+        guard configuration.reasoningParser != nil else {
+            throw .refused("require_reasoning needs a server that was launched with --reasoning-parser")
+        }
+        guard let end = codec.tokenID(of: ReasoningSplitter.end) else {
+            throw .refused("require_reasoning: the tokenizer has no token \(ReasoningSplitter.end)")
+        }
+        return end
     }
 
     /// What the tokenizer puts before every text; nil: nothing.

@@ -41,13 +41,22 @@ extension FrontService {
             throw .refused("This model is an embedding model and does not generate text.")
         }
         let planner = GeneratePlanner(
-            configuration: configuration, codec: codec, ready: scheduler, sessions: sessions, grammars: grammars)
-        return try await work.run(size: size) { () throws(FrontError) in
+            configuration: configuration, codec: codec, ready: scheduler, sessions: sessions)
+        let (outline, mailbox, ringIDs) = try await work.run(size: size) { () throws(FrontError) in
             try scope.checkClient()
             let outline = try planner.outline(body)
             let mailbox = Mailbox(count: outline.rids.count)
             // Before tokenising, so that a request can be aborted from here on.
             let ringIDs = try scope.open(outline.rids, into: mailbox, areChosen: outline.areRidsChosen)
+            return (outline, mailbox, ringIDs)
+        }
+        for source in outline.grammars where !grammars.knows(source) {
+            try await work.runGrammar { () throws(FrontError) in
+                try scope.checkClient()
+                try self.grammars.check(source)
+            }
+        }
+        return try await work.run(size: size) { () throws(FrontError) in
             let plan = try planner.plan(body, outline, grammarFollows: grammarFollows)
             for turn in plan.samples.compactMap(\.turn) {
                 scope.atEnd { turn.finish() }

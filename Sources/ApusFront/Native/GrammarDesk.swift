@@ -21,10 +21,16 @@ final class GrammarDesk: Sendable {
     /// Longer sources are checked each time rather than remembered.
     private static let longestKnown = 64 << 10
 
+    /// Seconds of one check. What takes longer is left to the scheduler, which says no if it takes far longer.
+    private static let patience = 0.25
+
+    /// The source was found good lately.
+    func knows(_ source: GrammarSource) -> Bool { known.withLock { $0.contains(source) } }
+
     func check(_ source: GrammarSource) throws(FrontError) {
-        if known.withLock({ $0.contains(source) }) { return }
+        if knows(source) { return }
         do throws(GrammarError) {
-            _ = try source.grammar()
+            _ = try source.grammar(limit: CompilationLimit(seconds: Self.patience))
         } catch {
             guard case .invalid(let reason) = error else { return }
             throw .refused("Failed to compile \(source.kind.name) grammar: \(reason)")

@@ -16,7 +16,8 @@ struct OllamaRequest: OpenAIRequest {
     init(
         chat body: JSONObject, _ setting: ChatRequest.Setting, model: String, context: Int
     ) throws(FrontError) {
-        let chat = try ChatRequest(OllamaBody.chat(body), setting)
+        var chat = try ChatRequest(OllamaBody.chat(body), setting)
+        chat.tellsCallsInPieces = false
         let count = chat.native["input_ids"]?.arrayValue?.count ?? 0
         self.init(
             chat, native: chat.native, length: OllamaBody.length(body, promptCount: count, context: context),

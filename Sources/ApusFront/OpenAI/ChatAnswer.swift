@@ -50,7 +50,9 @@ struct ChatAnswer: OpenAIAnswer {
         if let syntax = request.forcedCalls {
             sample.forced = ForcedCallSplitter(syntax, tools: request.tools.names)
         } else {
-            sample.tools = request.toolFormat.map { ToolCallSplitter($0, tools: request.tools.names) }
+            sample.tools = request.toolFormat.map {
+                ToolCallSplitter($0, tools: request.tools.names, isLive: request.tellsCallsInPieces)
+            }
         }
         samples = head.run.plan.samples.map { planned in
             sample.hidden = planned.hidden.map(HiddenStates.init)
@@ -97,11 +99,7 @@ struct ChatAnswer: OpenAIAnswer {
             samples[index].reasoning = reasoning
         }
         if var tools = samples[index].tools {
-            let found = tools.absorb(piece.content, isLast: isLast)
-            piece.content = found.content
-            piece.calls = found.calls.flatMap { call in
-                [.begin(toolIndex: call.toolIndex, name: call.name), .arguments(call.arguments)]
-            }
+            (piece.content, piece.calls) = tools.absorb(piece.content, isLast: isLast)
             samples[index].tools = tools
         } else if var forced = samples[index].forced {
             (piece.content, piece.calls) = forced.absorb(piece.content, isLast: isLast)

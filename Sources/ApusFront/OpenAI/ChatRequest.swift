@@ -11,6 +11,8 @@ struct ChatRequest: OpenAIRequest {
     let toolFormat: ToolCallFormat?
     /// How the calls are written that the output consists of; nil: it need not, or no parser was asked for.
     let forcedCalls: CallSyntax?
+    /// Calls that the model made of its own accord are told while they come.
+    var tellsCallsInPieces: Bool
     let reasoning: ReasoningSplitter?
     let grammarFollows: Int32?
     let showsLogprobs: Bool
@@ -29,14 +31,6 @@ struct ChatRequest: OpenAIRequest {
         let reasoning: ReasoningParser?
         /// Constrained JSON has no white space.
         let isCompact: Bool
-
-        init(_ service: FrontService) {
-            codec = service.codec
-            options = service.configuration.openAI
-            toolFormat = service.configuration.toolCallParser.flatMap { ToolCallFormat(named: $0) }
-            reasoning = service.configuration.reasoningParser.flatMap { ReasoningParser(named: $0) }
-            isCompact = service.configuration.grammars.whitespace == .none
-        }
     }
 
     static let rules =
@@ -52,6 +46,7 @@ struct ChatRequest: OpenAIRequest {
     init(_ body: JSONObject, _ setting: Setting) throws(FrontError) {
         try body.check(Self.rules)
         isStream = body.given("stream")?.boolValue ?? false
+        tellsCallsInPieces = isStream
         model = body.given("model")?.stringValue ?? "default"
         options = StreamOptions(body, includesByDefault: setting.options.includesUsage)
         reportsCache = setting.options.reportsCache
@@ -145,5 +140,15 @@ struct ChatRequest: OpenAIRequest {
 
     func answer(to run: GenerateRun, created: Int) -> any OpenAIAnswer {
         ChatAnswer(request: self, head: AnswerHead(run: run, created: created, model: model))
+    }
+}
+
+extension ChatRequest.Setting {
+    init(_ service: FrontService) {
+        codec = service.codec
+        options = service.configuration.openAI
+        toolFormat = service.configuration.toolCallParser.flatMap { ToolCallFormat(named: $0) }
+        reasoning = service.configuration.reasoningParser.flatMap { ReasoningParser(named: $0) }
+        isCompact = service.configuration.grammars.whitespace == .none
     }
 }

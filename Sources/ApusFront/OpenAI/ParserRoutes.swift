@@ -43,7 +43,7 @@ struct ParserRoutes: Sendable {
         return [
             "normal_text": .string(found.content),
             "calls": .array(
-                found.calls.map {
+                ToolCall.joined(found.calls).map {
                     [
                         "tool_index": JSONValue($0.toolIndex), "name": .string($0.name),
                         "parameters": .string($0.arguments),

@@ -48,6 +48,14 @@ struct ToolConstraint {
     let syntax: CallSyntax
     /// More than one call may be made.
     let isParallel: Bool
+    /// Of looking at all schemas for themselves, so that messages name the tool: other requests wait meanwhile.
+    private let limit = CompilationLimit(seconds: 0.03)
+
+    init(tools: OfferedTools, syntax: CallSyntax, isParallel: Bool) {
+        self.tools = tools
+        self.syntax = syntax
+        self.isParallel = isParallel
+    }
 
     /// Nothing but calls.
     func forced(_ choice: ToolChoice) throws(FrontError) -> JSONValue {
@@ -97,12 +105,14 @@ struct ToolConstraint {
         let parameters = tools.parameters[index]
         if isStrict {
             do throws(GrammarError) {
-                _ = try GrammarSource(.json, parameters.description).grammar()
+                _ = try GrammarSource(.json, parameters.description).grammar(limit: limit)
             } catch {
-                guard case .invalid(let reason) = error else { throw .badRequest("\(error)") }
-                throw .openAI(
-                    status: 400, kind: "BadRequest",
-                    "Tool \(index) function has invalid 'parameters' schema: \(reason)")
+                // What takes longer is looked at again as part of the whole grammar.
+                if case .invalid(let reason) = error {
+                    throw .openAI(
+                        status: 400, kind: "BadRequest",
+                        "Tool \(index) function has invalid 'parameters' schema: \(reason)")
+                }
             }
         }
         return [

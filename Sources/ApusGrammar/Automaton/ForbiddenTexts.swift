@@ -5,13 +5,15 @@ struct ForbiddenTexts {
     private var next: [[Int32]]
     private var acceptsNothing = false
 
-    init(_ texts: [[UInt8]]) {
+    init(_ texts: [[UInt8]], limit: CompilationLimit) throws(GrammarError) {
         next = [[Int32](repeating: -1, count: 256)]
         var isEnd = [false]
         for text in texts {
             var state = 0
             for byte in text {
                 if next[state][Int(byte)] < 0 {
+                    // A state has a kilobyte.
+                    try limit.spend(16)
                     next[state][Int(byte)] = Int32(next.count)
                     next.append([Int32](repeating: -1, count: 256))
                     isEnd.append(false)

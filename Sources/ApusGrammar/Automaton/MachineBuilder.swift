@@ -71,7 +71,7 @@ struct MachineBuilder {
             try repeated(body, min, max, from: source, to: target, into: &machine, depth: depth + 1)
         case .rule(let rule): machine.connect(source, target, on: .call(rule.index))
         case .textWithout(let texts):
-            try ForbiddenTexts(texts).add(from: source, to: target, into: &machine, limit: limit)
+            try ForbiddenTexts(texts, limit: limit).add(from: source, to: target, into: &machine, limit: limit)
         }
     }
 
@@ -204,12 +204,14 @@ struct MachineBuilder {
         _ isPassable: (MachineLabel, _ known: [Bool]) -> Bool
     ) throws(GrammarError) -> [Bool] {
         var known = [Bool](repeating: false, count: machines.count)
+        // Callees tend to come later, or earlier: to and fro.
+        var order = Array(machines.indices)
         var isChanging = true
         while isChanging {
             isChanging = false
+            order.reverse()
             try limit.check()
-            // Callees tend to come later.
-            for index in machines.indices.reversed() where !known[index] {
+            for index in order where !known[index] {
                 let holds = machines[index].reachesEnd { isPassable($0, known) }
                 guard holds else { continue }
                 known[index] = true

@@ -16,14 +16,19 @@ struct EBNFParser {
 
     private static let maximumDepth = 100
     private static let maximumRepetition = 100_000
+    /// In a row on one atom.
+    private static let mostRepetitions = 8
 
-    private init(_ text: String) {
+    private let limit: CompilationLimit
+
+    private init(_ text: String, _ limit: CompilationLimit) {
+        self.limit = limit
         scalars = Array(text.unicodeScalars)
         rules["root"] = grammar.root
     }
 
-    static func grammar(_ text: String) throws(GrammarError) -> Grammar {
-        var parser = EBNFParser(text)
+    static func grammar(_ text: String, _ limit: CompilationLimit) throws(GrammarError) -> Grammar {
+        var parser = EBNFParser(text, limit)
         return try parser.parse()
     }
 
@@ -37,7 +42,7 @@ struct EBNFParser {
         }
         guard defined.contains("root") else { throw .invalid("the grammar has no rule 'root'") }
         for name in names where !defined.contains(name) { throw .invalid("rule '\(name)' is not defined") }
-        return try grammar.pruned()
+        return try grammar.pruned(limit)
     }
 
     private mutating func rule(_ name: String) throws(GrammarError) -> Grammar.RuleID {
@@ -69,16 +74,20 @@ struct EBNFParser {
 
     private mutating func parseRepeated() throws(GrammarError) -> GrammarExpression {
         var body = try parseAtom()
-        while index < scalars.count {
-            switch scalars[index] {
-            case "*": body = .repeated(body, min: 0, max: nil)
-            case "+": body = .repeated(body, min: 1, max: nil)
-            case "?": body = .maybe(body)
-            case "{":
+        var repetitions = 0
+        while index < scalars.count, "*+?{".unicodeScalars.contains(scalars[index]) {
+            // Expressions are walked by recursion.
+            repetitions += 1
+            guard repetitions <= Self.mostRepetitions else { throw invalid("too many repetitions of repetitions") }
+            if scalars[index] == "{" {
                 let (minimum, maximum) = try parseInterval()
                 body = .repeated(body, min: minimum, max: maximum)
                 continue
-            default: return body
+            }
+            switch scalars[index] {
+            case "*": body = .repeated(body, min: 0, max: nil)
+            case "+": body = .repeated(body, min: 1, max: nil)
+            default: body = .maybe(body)
             }
             index += 1
         }
@@ -111,6 +120,7 @@ struct EBNFParser {
     }
 
     private mutating func parseAtom() throws(GrammarError) -> GrammarExpression {
+        try limit.check()
         switch scalars[index] {
         case "\"": return try parseString()
         case "[": return try parseClass()
@@ -191,7 +201,7 @@ struct EBNFParser {
         guard index < scalars.count else { throw invalid("an unclosed class") }
         index += 1
         let source = String(String.UnicodeScalarView(scalars[start..<index]))
-        return try RegexFrontEnd.parse(source, .python).expression { .scalars(ScalarSet($0)) }
+        return try RegexFrontEnd.parse(source, .python, limit).expression(limit) { .scalars(ScalarSet($0)) }
     }
 
     // MARK: Names

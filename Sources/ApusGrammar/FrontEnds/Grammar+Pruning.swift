@@ -5,12 +5,13 @@ extension Grammar {
 
     /// The same texts without rules and branches that never come to an end, which would lead a matcher astray, and
     /// without those that nothing leads to.
-    func pruned() throws(GrammarError) -> Grammar {
-        let ends = endingRules()
+    func pruned(_ limit: CompilationLimit) throws(GrammarError) -> Grammar {
+        let ends = try endingRules(limit)
         var result = Grammar(rootName: self[root].name)
         var places: [Int: RuleID] = [root.index: result.root]
         var waiting = [root]
         while let rule = waiting.popLast() {
+            try limit.check()
             let body = rewritten(self[rule].body) { inner in
                 guard ends[inner.index] else { return .never }
                 if let known = places[inner.index] { return .rule(known) }
@@ -26,7 +27,7 @@ extension Grammar {
     }
 
     /// For each rule, whether it produces any text.
-    private func endingRules() -> [Bool] {
+    private func endingRules(_ limit: CompilationLimit) throws(GrammarError) -> [Bool] {
         var ends = [Bool](repeating: false, count: rules.count)
         func canEnd(_ expression: GrammarExpression) -> Bool {
             switch expression {
@@ -39,11 +40,15 @@ extension Grammar {
             case .rule(let id): ends[id.index]
             }
         }
+        // Rules mostly call later ones, or earlier ones: to and fro.
+        var order = Array(rules.indices)
         var hasChanged = true
         while hasChanged {
             hasChanged = false
-            // Rules mostly call later ones.
-            for index in rules.indices.reversed() where !ends[index] && canEnd(rules[index].body) {
+            order.reverse()
+            for index in order where !ends[index] {
+                try limit.check()
+                guard canEnd(rules[index].body) else { continue }
                 ends[index] = true
                 hasChanged = true
             }

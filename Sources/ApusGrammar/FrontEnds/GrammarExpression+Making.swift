@@ -8,8 +8,11 @@ extension GrammarExpression {
             case .empty: break
             case .sequence(let inner): for part in inner { append(part) }
             case .bytes(let bytes):
-                if case .bytes(let before)? = result.last {
-                    result[result.count - 1] = .bytes(before + bytes)
+                if case .bytes(var before)? = result.last {
+                    // Taken out, so that nothing is copied.
+                    result.removeLast()
+                    before += bytes
+                    result.append(.bytes(before))
                 } else {
                     result.append(part)
                 }

@@ -9,7 +9,9 @@ struct StructuralTagFrontEnd {
 
     private static let maximumDepth = 64
 
-    static func grammar(_ text: String, whitespace: JSONWhitespace) throws(GrammarError) -> Grammar {
+    static func grammar(
+        _ text: String, whitespace: JSONWhitespace, _ limit: CompilationLimit
+    ) throws(GrammarError) -> Grammar {
         let tag: JSONValue
         do throws(JSONError) {
             tag = try JSONValue(parsing: text, options: .files)
@@ -17,7 +19,7 @@ struct StructuralTagFrontEnd {
             throw .invalid("the structural tag is not JSON: \(error)")
         }
         guard tag["type"] == "structural_tag" else { throw .invalid("type: expected 'structural_tag'") }
-        var frontEnd = StructuralTagFrontEnd(writer: try JSONGrammarWriter(whitespace: whitespace))
+        var frontEnd = StructuralTagFrontEnd(writer: try JSONGrammarWriter(whitespace: whitespace, limit))
         let root: GrammarExpression
         if let format = tag["format"] {
             root = try frontEnd.format(format, until: [])
@@ -52,11 +54,12 @@ struct StructuralTagFrontEnd {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.maximumDepth else { throw .invalid("formats nested too deep") }
+        try writer.limit.check()
         switch format["type"]?.stringValue {
         case "const_string": return .text(try format.text("value"))
         case "json_schema": return try SchemaFrontEnd.expression(format["json_schema"] ?? .bool(true), &writer)
-        case "regex": return try include(try RegexFrontEnd.grammar(format.text("pattern")))
-        case "grammar": return try include(try EBNFParser.grammar(format.text("grammar")))
+        case "regex": return try include(try RegexFrontEnd.grammar(format.text("pattern"), writer.limit))
+        case "grammar": return try include(try EBNFParser.grammar(format.text("grammar"), writer.limit))
         case "any_text":
             return .textWithout((ends + (try format.texts("excludes"))).filter { !$0.isEmpty }.map { Array($0.utf8) })
         case "sequence":

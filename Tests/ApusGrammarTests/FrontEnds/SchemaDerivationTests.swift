@@ -24,8 +24,8 @@ import Testing
             for _ in 0..<6 {
                 let text = derivation.text(effort: 150, using: &random)
                 let value = try JSONValue(parsing: text, options: .files)
-                let document = SchemaDocument(root: schema)
-                var reader = SchemaReader(document: document)
+                let document = try SchemaDocument(root: schema, CompilationLimit())
+                var reader = SchemaReader(document: document, limit: CompilationLimit())
                 #expect(try reader.accepts(value, [document.root]), "\(schema): \(text)")
                 lines.append(JSONValue.array([schema, .string(text)]).description)
             }

@@ -31,6 +31,9 @@ struct Holdback {
         return String(pending[..<start])
     }
 
+    /// Takes away so many scalars.
+    mutating func drop(_ count: Int) { pending = String(pending.unicodeScalars.dropFirst(count)) }
+
     mutating func takeAll() -> String {
         defer { pending = "" }
         return pending

@@ -2,18 +2,27 @@ import ApusRegex
 
 /// Regular expressions in Python's syntax: the whole text must match.
 enum RegexFrontEnd {
-    static func grammar(_ pattern: String) throws(GrammarError) -> Grammar {
-        let node = try parse(pattern, .python).anchored(isSearch: false)
+    /// Longer patterns, in bytes, are refused.
+    static let longestPattern = 128 << 10
+
+    static func grammar(_ pattern: String, _ limit: CompilationLimit) throws(GrammarError) -> Grammar {
+        let node = try parse(pattern, .python, limit).anchored(isSearch: false)
         var grammar = Grammar()
-        grammar.define(grammar.root, as: try node.expression { .scalars(ScalarSet($0)) })
-        return try grammar.pruned()
+        grammar.define(grammar.root, as: try node.expression(limit) { .scalars(ScalarSet($0)) })
+        return try grammar.pruned(limit)
     }
 
-    static func parse(_ pattern: String, _ syntax: RegexSyntax) throws(GrammarError) -> RegexNode {
-        var parser = RegexParser(pattern, syntax: syntax)
+    static func parse(
+        _ pattern: String, _ syntax: RegexSyntax, _ limit: CompilationLimit
+    ) throws(GrammarError) -> RegexNode {
+        guard pattern.utf8.count <= longestPattern else {
+            throw .invalid("the pattern is longer than \(longestPattern) bytes")
+        }
+        var parser = RegexParser(pattern, syntax: syntax) { limit.isOver }
         do throws(RegexError) {
             return try parser.parse()
         } catch {
+            try limit.check()
             throw .invalid("\(error)")
         }
     }
@@ -31,9 +40,11 @@ extension RegexNode {
 
     /// What the pattern matches, as an expression; lazy is as good as greedy where all of the text counts.
     /// - Parameter encode: how a scalar of a set is written.
-    func expression(_ encode: (CodePointRanges) -> GrammarExpression) throws(GrammarError) -> GrammarExpression {
+    func expression(
+        _ limit: CompilationLimit, _ encode: (CodePointRanges) -> GrammarExpression
+    ) throws(GrammarError) -> GrammarExpression {
         try checkSize()
-        return try translated(encode)
+        return try translated(limit, encode)
     }
 
     func checkSize() throws(GrammarError) {
@@ -41,21 +52,22 @@ extension RegexNode {
     }
 
     private func translated(
-        _ encode: (CodePointRanges) -> GrammarExpression
+        _ limit: CompilationLimit, _ encode: (CodePointRanges) -> GrammarExpression
     ) throws(GrammarError) -> GrammarExpression {
+        try limit.check()
         switch self {
         case .empty: return .empty
         case .set(let set): return encode(set)
         case .sequence(let nodes):
             var parts: [GrammarExpression] = []
-            for node in nodes { parts.append(try node.translated(encode)) }
+            for node in nodes { parts.append(try node.translated(limit, encode)) }
             return .joined(parts)
         case .alternatives(let nodes):
             var branches: [GrammarExpression] = []
-            for node in nodes { branches.append(try node.translated(encode)) }
+            for node in nodes { branches.append(try node.translated(limit, encode)) }
             return .any(of: branches)
         case .repeated(let node, let minimum, let maximum, _):
-            return .repeated(try node.translated(encode), min: minimum, max: maximum)
+            return .repeated(try node.translated(limit, encode), min: minimum, max: maximum)
         default: throw notRegular
         }
     }

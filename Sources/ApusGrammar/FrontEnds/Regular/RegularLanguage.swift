@@ -14,11 +14,27 @@ struct RegularLanguage: Sendable {
 
     static let maximumStates = 8_000
 
-    func contains(_ text: String) -> Bool {
+    func contains(_ text: String, _ limit: CompilationLimit) throws(GrammarError) -> Bool {
         let count = text.unicodeScalars.count
-        return count >= minimum && count <= maximum ?? .max && required.allSatisfy { $0.matches(text) }
-            && !excluded.contains { $0.matches(text) }
-            && modulus.map { modulus in Int(text).map { $0 % modulus == 0 } ?? false } ?? true
+        guard count >= minimum && count <= maximum ?? .max else { return false }
+        if let modulus {
+            guard let number = Int(text), number % modulus == 0 else { return false }
+        }
+        for nfa in required where try !Self.matches(nfa, text, limit) { return false }
+        for nfa in excluded where try Self.matches(nfa, text, limit) { return false }
+        return true
+    }
+
+    private static func matches(
+        _ nfa: ScalarNFA, _ text: String, _ limit: CompilationLimit
+    ) throws(GrammarError) -> Bool {
+        var states = nfa.closure([ScalarNFA.start])
+        for scalar in text.unicodeScalars {
+            try limit.check()
+            states = nfa.closure(nfa.step(states, scalar.value))
+            if states.isEmpty { return false }
+        }
+        return nfa.accepts(states)
     }
 
     private struct State: Hashable {
@@ -30,7 +46,7 @@ struct RegularLanguage: Sendable {
     }
 
     /// One automaton for all of it, whose every state leads to an end; without states if no text obeys.
-    func automaton() throws(GrammarError) -> ScalarAutomaton {
+    func automaton(_ limit: CompilationLimit) throws(GrammarError) -> ScalarAutomaton {
         let start = State(
             required: required.map { $0.closure([ScalarNFA.start]) },
             excluded: excluded.map { $0.closure([ScalarNFA.start]) }, count: 0, remainder: 0)
@@ -43,6 +59,7 @@ struct RegularLanguage: Sendable {
             next += 1
             var targets: [(number: Int, ranges: [Range<UInt32>])] = []
             for range in elementaryRanges(state) {
+                try limit.check()
                 guard let target = step(state, range.lowerBound) else { continue }
                 let number = numbers[target] ?? states.count
                 if number == states.count {

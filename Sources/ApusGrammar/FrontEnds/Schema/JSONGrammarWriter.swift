@@ -8,23 +8,25 @@ struct JSONGrammarWriter {
     /// White space wherever JSON allows it.
     private(set) var space = GrammarExpression.empty
     private var shared: [String: GrammarExpression] = [:]
+    let limit: CompilationLimit
 
     /// Digits of whole numbers, of fractions and of exponents: without bounds a model that is sure of nothing else
     /// may write digits until its tokens run out. Eighteen digits fit 64 bits.
     static let mostDigits = 18
     static let mostFractionDigits = 17
 
-    init(whitespace: JSONWhitespace) throws(GrammarError) {
+    init(whitespace: JSONWhitespace, _ limit: CompilationLimit) throws(GrammarError) {
+        self.limit = limit
         switch whitespace {
         case .none: break
         case .upTo(let count):
             space = .repeated(.scalars(ScalarSet(Self.blanks)), min: 0, max: max(0, count))
         case .pattern(let pattern):
-            let node = try RegexFrontEnd.parse(pattern, .python).anchored(isSearch: false)
+            let node = try RegexFrontEnd.parse(pattern, .python, limit).anchored(isSearch: false)
             guard node.isMade(of: Self.blanks) else {
                 throw .invalid("the white space pattern \(pattern) matches more than JSON's white space")
             }
-            space = try node.expression { .scalars(ScalarSet($0)) }
+            space = try node.expression(limit) { .scalars(ScalarSet($0)) }
         }
         if case .empty = space { return }
         let rule = try declare("space")
@@ -38,6 +40,7 @@ struct JSONGrammarWriter {
 
     mutating func declare(_ name: String) throws(GrammarError) -> Grammar.RuleID {
         guard grammar.rules.count < Grammar.maximumRules else { throw .invalid("the grammar has too many rules") }
+        try limit.check()
         return grammar.declare(name)
     }
 
@@ -45,7 +48,7 @@ struct JSONGrammarWriter {
 
     mutating func finish(_ root: GrammarExpression) throws(GrammarError) -> Grammar {
         grammar.define(grammar.root, as: root)
-        return try grammar.pruned()
+        return try grammar.pruned(limit)
     }
 
     private mutating func share(
@@ -169,6 +172,7 @@ struct JSONGrammarWriter {
         }
         func body(_ index: Int, depth: Int, _ writer: inout JSONGrammarWriter) throws(GrammarError) -> GrammarExpression
         {
+            try writer.limit.check()
             let state = automaton.states[index]
             var loop = GrammarExpression.never
             var branches: [GrammarExpression] = state.isAccepting ? [.empty] : []

@@ -35,20 +35,29 @@ struct SchemaDocument: Sendable {
     let root: Subschema
     private var anchors: [String: Subschema] = [:]
 
-    init(root: JSONValue) {
+    /// Bytes of a place: every schema below has them too.
+    private static let longestPlace = 16 << 10
+
+    init(root: JSONValue, _ limit: CompilationLimit) throws(GrammarError) {
         self.root = Subschema(value: root, place: "#")
-        collectAnchors(self.root, depth: 0)
+        try collectAnchors(self.root, depth: 0, limit)
     }
 
-    private mutating func collectAnchors(_ schema: Subschema, depth: Int) {
+    private mutating func collectAnchors(
+        _ schema: Subschema, depth: Int, _ limit: CompilationLimit
+    ) throws(GrammarError) {
         guard depth < 128 else { return }
+        try limit.check()
+        guard schema.place.utf8.count <= Self.longestPlace else {
+            throw .invalid("names in the schema are too long")
+        }
         switch schema.value {
         case .object(let members):
             if let anchor = members["$anchor"]?.stringValue { anchors[anchor] = schema }
             for member in members {
-                if let inner = schema[member.key] { collectAnchors(inner, depth: depth + 1) }
+                if let inner = schema[member.key] { try collectAnchors(inner, depth: depth + 1, limit) }
             }
-        case .array: for inner in schema.elements ?? [] { collectAnchors(inner, depth: depth + 1) }
+        case .array: for inner in schema.elements ?? [] { try collectAnchors(inner, depth: depth + 1, limit) }
         default: break
         }
     }

@@ -95,14 +95,25 @@ extension SchemaEmitter {
     private mutating func uncounted(
         _ members: [Member], _ others: GrammarExpression
     ) throws(GrammarError) -> GrammarExpression {
-        // tails[i]: what follows a member before `members[i]`.
-        var tail = GrammarExpression.repeated(.joined([writer.comma, others]), min: 0, max: nil)
-        var tails = [tail]
         let firstRequired = members.firstIndex { $0.isRequired } ?? members.count
-        for (index, member) in members.enumerated().reversed() {
+        func following(_ member: Member) -> GrammarExpression {
             let text = GrammarExpression.joined([writer.comma, member.text])
-            tail = .joined([member.isRequired ? text : .maybe(text), tail])
-            if index > 0, index <= firstRequired + 1, firstRequired > 0 {
+            return member.isRequired ? text : .maybe(text)
+        }
+        // Nothing begins behind the first that is required: what follows it is one piece.
+        let rest = members.dropFirst(firstRequired + 1)
+        var tail = GrammarExpression.joined(
+            rest.map(following) + [.repeated(.joined([writer.comma, others]), min: 0, max: nil)])
+        if firstRequired > 0, !rest.isEmpty {
+            let rule = try writer.declare("members")
+            writer.define(rule, as: tail)
+            tail = .rule(rule)
+        }
+        // tails[i]: what follows a member before `members[i]`, up to the one behind the first that is required.
+        var tails = [tail]
+        for (index, member) in members.enumerated().prefix(firstRequired + 1).reversed() {
+            tail = .joined([following(member), tail])
+            if index > 0 {
                 // Several beginnings lead here.
                 let rule = try writer.declare("members")
                 writer.define(rule, as: tail)

@@ -10,7 +10,7 @@ struct SchemaEmitter {
     private var waiting: [(rule: Grammar.RuleID, shapes: [SchemaShape])] = []
 
     init(document: SchemaDocument, writer: JSONGrammarWriter) {
-        reader = SchemaReader(document: document)
+        reader = SchemaReader(document: document, limit: writer.limit)
         self.writer = writer
     }
 
@@ -47,6 +47,7 @@ struct SchemaEmitter {
     }
 
     private mutating func emit(_ shape: SchemaShape) throws(GrammarError) -> GrammarExpression {
+        try writer.limit.check()
         if let literals = shape.literals { return .any(of: literals.map(writer.literal)) }
         if shape.types == .all, shape.excluded.isEmpty, shape.number.isFree, shape.string.isFree, shape.array.isFree,
             shape.object.isFree
@@ -100,10 +101,12 @@ struct SchemaEmitter {
                 required.append(isFraction ? NumberTexts.fraction : NumberTexts.number)
             }
         }
-        if excluded.isEmpty, bounds.modulus == nil, required.count == 1 { return try required[0].expression(plain) }
+        if excluded.isEmpty, bounds.modulus == nil, required.count == 1 {
+            return try required[0].expression(writer.limit, plain)
+        }
         language.required = required.map { ScalarNFA($0) }
         language.excluded = excluded.map { ScalarNFA(NumberTexts.spellings(of: $0)) }
-        return try writer.texts(try language.automaton(), "number", encode: plain)
+        return try writer.texts(try language.automaton(writer.limit), "number", encode: plain)
     }
 
     // MARK: Strings
@@ -120,10 +123,11 @@ struct SchemaEmitter {
         } else if bounds.required.count == 1, bounds.excluded.isEmpty, texts.isEmpty,
             bounds.minimum == 0, bounds.maximum == nil
         {
-            content = try bounds.required[0].certain.expression(JSONGrammarWriter.encoded)
+            content = try bounds.required[0].certain.expression(writer.limit, JSONGrammarWriter.encoded)
         } else {
             content = try writer.texts(
-                try bounds.language(without: texts).automaton(), "string", encode: JSONGrammarWriter.encoded)
+                try bounds.language(without: texts).automaton(writer.limit), "string", encode: JSONGrammarWriter.encoded
+            )
         }
         return .joined([.text("\""), content, .text("\"")])
     }

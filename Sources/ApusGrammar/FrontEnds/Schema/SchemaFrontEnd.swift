@@ -10,8 +10,10 @@ enum SchemaFrontEnd {
     /// Stands for any JSON value.
     static let anything = "$$ANY$$"
 
-    static func grammar(_ text: String, whitespace: JSONWhitespace) throws(GrammarError) -> Grammar {
-        var writer = try JSONGrammarWriter(whitespace: whitespace)
+    static func grammar(
+        _ text: String, whitespace: JSONWhitespace, _ limit: CompilationLimit
+    ) throws(GrammarError) -> Grammar {
+        var writer = try JSONGrammarWriter(whitespace: whitespace, limit)
         let root = try expression(text == anything ? .bool(true) : parse(text), &writer)
         return try writer.finish(root)
     }
@@ -28,7 +30,7 @@ enum SchemaFrontEnd {
     static func expression(
         _ schema: JSONValue, _ writer: inout JSONGrammarWriter
     ) throws(GrammarError) -> GrammarExpression {
-        var emitter = SchemaEmitter(document: SchemaDocument(root: schema), writer: writer)
+        var emitter = try SchemaEmitter(document: SchemaDocument(root: schema, writer.limit), writer: writer)
         let expression = try emitter.root()
         writer = emitter.writer
         return expression

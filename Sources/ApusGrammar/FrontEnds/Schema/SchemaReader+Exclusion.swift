@@ -57,7 +57,7 @@ extension SchemaReader {
             broken.string.minimum = max(broken.string.minimum, try inner.count() + 1)
         case "pattern":
             broken.keep(.string)
-            broken.string.excluded.append(try StringPattern(searching: inner.string()))
+            broken.string.excluded.append(try StringPattern(searching: inner.string(), limit))
         case "minItems":
             broken.keep(.array)
             guard try inner.count() > 0 else { return [] }
@@ -150,7 +150,7 @@ extension SchemaReader {
             if string.maximum == .max { string.maximum = nil }
             string.required += other.string.required
             string.excluded += other.string.excluded
-            guard try string.language(isWide: true).automaton().isEmpty else { return false }
+            guard try string.language(isWide: true).automaton(limit).isEmpty else { return false }
         }
         if types.contains(.array) {
             guard try areSeparate(shape.array, other.array) else { return false }

@@ -49,7 +49,11 @@ extension SchemaReader {
         switch keyword {
         case "type": shape.keep(try SchemaTypes(inner))
         case "const": shape.keep([inner.value])
-        case "enum": shape.keep(try inner.list().map(\.value))
+        case "enum":
+            let values = try inner.list().map(\.value)
+            guard (shape.literals?.count ?? 0).multipliedReportingOverflow(by: values.count).partialValue <= 1_000_000
+            else { throw .invalid("\(inner.place): enum beside another, and both too long") }
+            shape.keep(values)
         case "minimum", "exclusiveMinimum":
             guard let bound = try bound(inner, isExclusive: keyword == "exclusiveMinimum") else { break }
             shape.number.raise(to: bound)
@@ -59,8 +63,8 @@ extension SchemaReader {
         case "multipleOf": try divide(&shape.number, by: inner)
         case "minLength": shape.string.minimum = max(shape.string.minimum, try inner.count())
         case "maxLength": shape.string.maximum = min(shape.string.maximum ?? .max, try inner.count())
-        case "pattern": shape.string.required.append(try StringPattern(searching: inner.string()))
-        case "format": try StringFormats.apply(try inner.string(), at: inner.place, to: &shape)
+        case "pattern": shape.string.required.append(try StringPattern(searching: inner.string(), limit))
+        case "format": try StringFormats.apply(try inner.string(), at: inner.place, to: &shape, limit)
         default: return false
         }
         return true
@@ -169,7 +173,7 @@ extension SchemaReader {
         if let patterns = schema["patternProperties"] {
             for member in try patterns.members() {
                 guard let value = patterns[member.key] else { continue }
-                part.patterns.append((try StringPattern(searching: member.key), member.key, value))
+                part.patterns.append((try StringPattern(searching: member.key, limit), member.key, value))
             }
         }
         return part

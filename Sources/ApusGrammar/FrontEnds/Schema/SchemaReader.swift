@@ -3,6 +3,7 @@ import ApusJSON
 /// From schemas to shapes: merges what stands together, and multiplies alternatives out.
 struct SchemaReader {
     let document: SchemaDocument
+    let limit: CompilationLimit
 
     /// A keyword that leaves a choice, put off until all plain ones are known.
     indirect enum Choice {
@@ -26,7 +27,10 @@ struct SchemaReader {
     private static let mostWork = 50_000
     private static let mostAlternatives = 1_000
 
-    init(document: SchemaDocument) { self.document = document }
+    init(document: SchemaDocument, limit: CompilationLimit) {
+        self.document = document
+        self.limit = limit
+    }
 
     /// All alternatives for a value that obeys every one of `schemas`.
     mutating func shapes(of schemas: [Subschema]) throws(GrammarError) -> [SchemaShape] {
@@ -39,6 +43,7 @@ struct SchemaReader {
     mutating func spend(_ amount: Int = 1) throws(GrammarError) {
         work += amount
         guard work <= Self.mostWork else { throw .invalid("the schema has too many alternatives") }
+        try limit.check()
     }
 
     // MARK: Choices
@@ -160,12 +165,13 @@ struct SchemaReader {
     mutating func accepts(
         _ value: JSONValue, _ shape: SchemaShape, isWide: Bool = false
     ) throws(GrammarError) -> Bool {
+        try limit.check()
         guard shape.types.contains(SchemaTypes(of: value)), !shape.excluded.contains(where: { $0.isSame(as: value) }),
             shape.literals?.contains(where: { $0.isSame(as: value) }) ?? true
         else { return false }
         switch value {
         case .integer, .double: return DecimalNumber(value).map(shape.number.contains) ?? false
-        case .string(let text): return try shape.string.language(isWide: isWide).contains(text)
+        case .string(let text): return try shape.string.language(isWide: isWide).contains(text, limit)
         case .array(let elements):
             guard elements.count >= shape.array.minimum, elements.count <= shape.array.maximum ?? .max else {
                 return false

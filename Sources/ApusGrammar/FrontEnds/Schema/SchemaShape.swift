@@ -65,15 +65,15 @@ struct StringPattern: Sendable {
     var possible: RegexNode
 
     /// The pattern of whole strings that all read alike.
-    init(whole pattern: String) throws(GrammarError) {
-        certain = try RegexFrontEnd.parse(pattern, .interoperable)
+    init(whole pattern: String, _ limit: CompilationLimit) throws(GrammarError) {
+        certain = try RegexFrontEnd.parse(pattern, .interoperable, limit)
         possible = certain
     }
 
     /// A pattern that may match anywhere in a string.
-    init(searching pattern: String) throws(GrammarError) {
-        certain = try RegexFrontEnd.parse(pattern, .interoperable).anchored(isSearch: true)
-        possible = try RegexFrontEnd.parse(pattern, .permissive).anchored(isSearch: true, beforeBreak: true)
+    init(searching pattern: String, _ limit: CompilationLimit) throws(GrammarError) {
+        certain = try RegexFrontEnd.parse(pattern, .interoperable, limit).anchored(isSearch: true)
+        possible = try RegexFrontEnd.parse(pattern, .permissive, limit).anchored(isSearch: true, beforeBreak: true)
         try possible.checkSize()
     }
 }

@@ -54,9 +54,11 @@ enum StringFormats {
         "int64": -999_999_999_999_999_999...999_999_999_999_999_999, "uint64": 0...999_999_999_999_999_999,
     ]
 
-    static func apply(_ name: String, at place: String, to shape: inout SchemaShape) throws(GrammarError) {
+    static func apply(_ name: String, at place: String, to shape: inout SchemaShape, _ limit: CompilationLimit)
+        throws(GrammarError)
+    {
         if let pattern = patterns[name] {
-            shape.string.required.append(try StringPattern(whole: pattern))
+            shape.string.required.append(try StringPattern(whole: pattern, limit))
         } else if let range = widths[name], let low = DecimalNumber(.integer(range.lowerBound)),
             let high = DecimalNumber(.integer(range.upperBound))
         {

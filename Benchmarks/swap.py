@@ -2,10 +2,13 @@
 """Swaps a server's weights again and again while clients stream, and judges every stream.
 
     Benchmarks/swap.py --base-url http://127.0.0.1:30000 FOLDER_A FOLDER_B [--swaps 100] [--clients 8] [--tokens 64]
+                       [--trace FILE]
 
 The folders hold two checkpoints of one shape. First each prompt is answered by each model alone; then every stream
 under load must be, to the last token, what one of the two models answers, and say so in `weight_version`. Printed are
-streams lost or mixed (both must be 0), how long swaps took, and the gaps between tokens with and without swaps.
+streams lost or mixed (both must be 0), how long swaps took, and the gaps between tokens with and without swaps, those of
+streams that a swap overtook apart. `--trace` writes every gap as a line of CSV: seconds since the start, client, gap in ms,
+whether an update was under way.
 Only the standard library is used. Exit status 1 when anything was lost or mixed.
 """
 import argparse
@@ -65,7 +68,8 @@ class Load:
     def __init__(self, place, prompts, tokens, expected):
         self.place, self.prompts, self.tokens, self.expected = place, prompts, tokens, expected
         self.lock, self.over = threading.Lock(), threading.Event()
-        self.counts, self.lost, self.mixed, self.gaps = {}, [], [], []
+        self.counts, self.lost, self.mixed, self.gaps, self.overtaken = {}, [], [], [], []
+        self.trace, self.changes = [], []
         self.threads = [threading.Thread(target=self.client, args=(i,)) for i in range(len(prompts))]
 
     def client(self, index):
@@ -80,7 +84,12 @@ class Load:
             right = ids == self.expected.get(version, {}).get(index) and len(spans) == 1
             with self.lock:
                 self.counts[version] = self.counts.get(version, 0) + 1
-                self.gaps += [b - a for a, b in zip(moments, moments[1:])]
+                gaps = [b - a for a, b in zip(moments, moments[1:])]
+                self.gaps += gaps
+                # The weights changed at the end of an update that came while the stream ran.
+                if any(moments[0] < end and begin < moments[-1] for begin, end in self.changes):
+                    self.overtaken += gaps
+                self.trace += [(b, index, b - a) for a, b in zip(moments, moments[1:])]
                 if not right:
                     self.mixed.append((index, spans))
 
@@ -94,12 +103,23 @@ class Load:
         for thread in self.threads:
             thread.join()
 
-    def gap(self, share):
-        ordered = sorted(self.gaps)
+
+def words(gaps):
+    ordered = sorted(gaps)
+
+    def gap(share):
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
-    def words(self):
-        return f"median {self.gap(0.5):.1f} ms, 99% {self.gap(0.99):.1f} ms, longest {self.gap(1):.1f} ms"
+    return f"median {gap(0.5):.1f} ms, 99% {gap(0.99):.1f} ms, longest {gap(1):.1f} ms"
+
+
+def write_trace(path, start, loads):
+    with open(path, "w") as file:
+        print("seconds,client,gap_ms,updating", file=file)
+        for load in loads:
+            for moment, client, gap in sorted(load.trace):
+                updating = any(begin <= moment <= end for begin, end in load.changes)
+                print(f"{moment - start:.4f},{client},{1000 * gap:.2f},{int(updating)}", file=file)
 
 
 def main():
@@ -110,7 +130,9 @@ def main():
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rest", type=float, default=0.2, help="seconds between two swaps")
+    parser.add_argument("--trace", help="a file for every gap")
     options = parser.parse_args()
+    begin = time.monotonic()
     place = urllib.parse.urlsplit(options.base_url).netloc
     prompts = [f"Question {i}: what is the capital of country number {i}?" for i in range(options.clients)]
 
@@ -128,13 +150,19 @@ def main():
         for number in range(options.swaps):
             start = time.monotonic()
             update(place, options.folders[number % 2], "ab"[number % 2])
-            seconds.append(time.monotonic() - start)
+            end = time.monotonic()
+            with busy.lock:
+                busy.changes.append((start, end))
+            seconds.append(end - start)
             time.sleep(options.rest)
     seconds.sort()
     print(f"swaps {len(seconds)}: median {seconds[len(seconds) // 2]:.2f} s, longest {seconds[-1]:.2f} s")
     print(f"streams {sum(busy.counts.values())} ({busy.counts}), lost {len(busy.lost)}, mixed {len(busy.mixed)}")
-    print(f"gaps between tokens without swaps: {quiet.words()}")
-    print(f"gaps between tokens during swaps: {busy.words()}")
+    print(f"gaps between tokens without swaps: {words(quiet.gaps)}")
+    print(f"gaps between tokens during swaps: {words(busy.gaps)}")
+    print(f"those of streams that a swap overtook: {words(busy.overtaken)}")
+    if options.trace:
+        write_trace(options.trace, begin, [quiet, busy])
     faults = quiet.lost + quiet.mixed + busy.lost + busy.mixed
     for fault in faults[:5]:
         print("fault:", fault)

@@ -19,6 +19,13 @@ struct BatchBuilder {
 
     var isEmpty: Bool { entries.isEmpty }
 
+    /// Generations of weights that the step runs on: a pass over the weights for each.
+    var generationCount: Int {
+        guard let first = entries.first?.request.generation else { return 0 }
+        if entries.allSatisfy({ $0.request.generation == first }) { return 1 }
+        return Set(entries.lazy.map(\.request.generation)).count
+    }
+
     mutating func removeAll() {
         clearRows()
         entries.removeAll(keepingCapacity: true)

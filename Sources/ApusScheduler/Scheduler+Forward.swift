@@ -16,7 +16,9 @@ extension Scheduler {
             return clock() - start
         }
         let seconds = clock() - start
-        budget.observe(prefillRows: builder.prefillRows, decodeRows: builder.decodeRows, seconds: seconds)
+        budget.observe(
+            prefillRows: builder.prefillRows, decodeRows: builder.decodeRows, passes: builder.generationCount,
+            seconds: seconds)
         builder.clearRows()
         precondition(result.outputs.count == builder.entries.count, "the worker owes one output a sequence")
         let moment = Clocks.unix()

@@ -19,7 +19,8 @@ extension Scheduler {
         }
         guard prefilling != nil || !queue.isEmpty else { return }
         var rows = min(
-            budget.rows(whileDecoding: !decoding.isEmpty), max(configuration.maxPrefillTokens, limits.contextLength))
+            budget.rows(whileDecoding: !decoding.isEmpty, unsettled: unsettledGenerations),
+            max(configuration.maxPrefillTokens, limits.contextLength))
         if continuePrefill(&rows) && !queue.isEmpty { admitWaiting(&rows) }
         if builder.prefillRows > 0 { logPrefill() }
     }

@@ -104,6 +104,7 @@ extension Scheduler {
             weightJobs.check(update.path, format: update.format)
         case .nameWeights(let version):
             generations.rename(to: version)
+            onWeights?(generations.path, generations.format, version)
             finishWork(.done(message: "Weight version updated to \(version)"))
         case .releaseMemory(let parts): finishWork(release(parts))
         case .resumeMemory(let parts):
@@ -169,6 +170,7 @@ extension Scheduler {
         if pauseMode != nil { freeze() }
         generations.advance(label: update.version, path: update.path, format: update.format)
         worker.adopt(weights, as: generations.current)
+        onWeights?(update.path, update.format, generations.label)
         moveToCurrent()
         if update.flushesCache { forgetPrefixes() }
         let suffix = update.version.map { " Weight version updated to \($0)." } ?? ""
@@ -196,7 +198,15 @@ extension Scheduler {
         for generation in 0..<generations.current { cache.drop(generation: generation) }
     }
 
+    /// Generations that are resident while streams may still notice that the weights have changed: the prompts that come
+    /// then are all cold. nil: that is over.
+    var unsettledGenerations: Int? {
+        let count = generations.resident.count
+        return count > 1 || now < settledAt ? max(count, 1) : nil
+    }
+
     private func dropWeights(_ generation: Int) {
+        settledAt = now + configuration.settleSeconds
         cache.drop(generation: generation)
         worker.drop(generation: generation)
         generations.drop(generation)

@@ -46,6 +46,10 @@ package final class Scheduler {
     var weightWork = WeightWork()
     /// nil: the worker's weights cannot be replaced.
     let weightJobs: WeightJobs?
+    /// Told where the weights come from and what they are called, whenever that changes.
+    package var onWeights: ((_ path: String?, _ format: String?, _ label: String) -> Void)?
+    /// Until then the weights count as new.
+    var settledAt = -Double.infinity
     /// Why there are no weights at all; nil: there are, or will be.
     var weightsLost: String?
     var pauseMode: PauseMode?
@@ -102,7 +106,8 @@ package final class Scheduler {
         self.grammarWorker = grammarWorker
         experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
         worker.record(experts: experts.recorder)
-        generations = Generations(label: configuration.weightVersion)
+        generations = Generations(
+            label: configuration.weightVersion, path: configuration.weightPath, format: configuration.weightFormat)
         outputs = Outputs(detokenizer)
         self.front = FrontLine(front, logger: logger)
         limits = Limits(

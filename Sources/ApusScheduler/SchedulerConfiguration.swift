@@ -11,6 +11,9 @@ package struct SchedulerConfiguration: Sendable {
     /// Tokens that end a sequence beside the worker's: the tokenizer's EOS and additional stop ids.
     package var extraEndTokenIDs: [Int32] = []
     package var weightVersion = "default"
+    /// Where the worker's weights came from, as an update names it; nil: as at launch.
+    package var weightPath: String?
+    package var weightFormat: String?
     /// Seed of the seeds that requests without one of their own get.
     package var randomSeed: UInt64 = 0
 
@@ -45,6 +48,8 @@ package struct SchedulerConfiguration: Sendable {
     package var prefillMaxRequests: Int?
     /// Seconds that prompts may add to a step in which streams run (see `PrefillBudget`).
     package var mixedStallSeconds = 0.1
+    /// Seconds after the last of the earlier weights have gone for which the new ones' first prompts are held back.
+    package var settleSeconds = 2.0
     /// Seconds that a step of prompts alone is planned to take at most.
     package var longestStepSeconds = 2.0
     /// `lpm` moves a request to the back when it has at most this many cached tokens …

@@ -126,6 +126,24 @@ import Testing
         #expect(PrefillBudget(chunk: 16, stall: 0.1, longest: 2).rows(whileDecoding: true) == 16)
     }
 
+    @Test func afterOtherWeightsAStepStaysWithinTwoPasses() {
+        var budget = PrefillBudget(chunk: 4096, stall: 0.1, longest: 1.5)
+        #expect(budget.rows(whileDecoding: true, unsettled: 1) == PrefillBudget.freeRows)
+        // A few rows are enough for a first guess, and none later.
+        budget.observe(prefillRows: 20, decodeRows: 0, seconds: 0.04)
+        #expect(budget.prefillRate == 500)
+        budget.observe(prefillRows: 20, decodeRows: 0, seconds: 0.01)
+        #expect(budget.prefillRate == 500)
+        // A step with a pass for each of two generations tells the time of one.
+        for _ in 0..<50 { budget.observe(prefillRows: 0, decodeRows: 4, passes: 2, seconds: 0.1) }
+        #expect(abs((budget.decodeSeconds ?? 0) - 0.05) < 1e-9)
+        #expect(budget.rows(whileDecoding: true) == PrefillBudget.leastRows)
+        #expect(budget.rows(whileDecoding: true, unsettled: 1) == 25)
+        #expect(budget.rows(whileDecoding: true, unsettled: 2) == 12)
+        // Nobody is held up when nobody runs.
+        #expect(budget.rows(whileDecoding: false, unsettled: 2) == 750)
+    }
+
     @Test func aSlowMachineGivesStreamsTheirTurn() {
         let bench = Bench { $0.chunkedPrefillSize = 512 }
         bench.worker.onForward = { [time = bench.time] batch in time.now += Double(batch.tokens.count) * 0.001 }

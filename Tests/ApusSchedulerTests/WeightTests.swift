@@ -71,6 +71,48 @@ import Testing
         #expect(bench.streams["again"]?.usage.cachedTokens == 5)
     }
 
+    @Test func whoeverRemembersIsToldOfEveryChange() {
+        let bench = Bench(library: library)
+        var told: [[String?]] = []
+        bench.scheduler.onWeights = { told.append([$0, $1, $2]) }
+        update(bench, "w7", version: "seven", call: 1)
+        runJobs(bench)
+        bench.send(.control(call: 2, .nameWeights(version: "eight")))
+        update(bench, "torn9", version: "nine", call: 3)
+        runJobs(bench)
+        #expect(told == [["w7", nil, "seven"], ["w7", nil, "eight"]])
+        let successor = Bench(library: library) { configuration in
+            (configuration.weightPath, configuration.weightVersion) = ("w7", "eight")
+        }
+        #expect(successor.scheduler.ready.weightVersion == "eight" && successor.scheduler.ready.modelPath == "w7")
+    }
+
+    @Test func coldPromptsAfterAChangeDoNotHoldUpStreams() {
+        let bench = Bench(library: library)
+        var rows: [Int] = []
+        bench.worker.onForward = { [time = bench.time] batch in
+            rows.append(batch.tokens.count)
+            time.now += 0.02 + Double(batch.tokens.count) * 0.001
+        }
+        start(bench, "old", limit: 60)
+        bench.step()
+        update(bench, "w7")
+        runJobs(bench)
+        rows = []
+        bench.generate("cold", (0..<400).map { Int32($0 % 50 + 2) }, limit: 2)
+        while bench.streams["old"]?.finish == nil { bench.step() }
+        #expect(rows.contains { $0 > 2 } && rows.allSatisfy { $0 <= 1 + 12 }, "\(rows)")
+        // Not for ever.
+        bench.time.now += 3
+        bench.step()
+        rows = []
+        start(bench, "new", limit: 20)
+        bench.step()
+        bench.generate("later", (0..<400).map { Int32($0 % 40 + 3) }, limit: 2)
+        bench.runToIdle()
+        #expect(rows.contains { $0 >= PrefillBudget.leastRows }, "\(rows)")
+    }
+
     @Test func whoWaitsInTheQueueBeginsOnTheNewWeights() {
         let bench = Bench(library: library) { $0.maxRunningRequests = 1 }
         start(bench, "old", limit: 30)

@@ -3,6 +3,12 @@ import ApusJSON
 import ApusTestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Other weights for a serving process: nobody is lost, nobody gets a mixture.
 @Suite struct SwapTests {
     private static let prompts = (0..<6).map {
@@ -92,6 +98,42 @@ import Testing
         #expect(try client.get("/model_info").json()["model_path"] == .string(Fixture.model("qwen2")))
         let after = try reference(server)
         #expect(after == before)
+    }
+
+    @Test func whatServedBeforeACrashServesAfterIt() throws {
+        let variant = ModelVariant(of: Fixture.model("qwen2"), seed: 1)
+        let server = try Server.serving()
+        let client = HTTPClient(port: server.port)
+        let launched = try reference(server)
+        #expect(try update(server, variant.path, "b").status == 200)
+        let swapped = try reference(server)
+        #expect(swapped != launched)
+
+        func crash() throws {
+            let victim = try server.role("scheduler")
+            kill(victim, SIGKILL)
+            #expect(try Fixture.eventually { try server.role("scheduler") != victim })
+            try server.waitUntilHealthy()
+        }
+        try crash()
+        #expect(try reference(server) == swapped)
+        let info = try client.get("/model_info").json()
+        #expect(info["weight_version"] == "b" && info["model_path"] == .string(variant.path))
+        // A name alone is kept too.
+        #expect(try client.post("/update_weight_version", ["new_version": "c"]).status == 200)
+        try crash()
+        #expect(try client.get("/model_info").json()["weight_version"] == "c")
+        #expect(try reference(server) == swapped)
+        // They are gone: the launch's serve, under their own name, and the log says so.
+        variant.change { $0.removeLast(1000) }
+        try crash()
+        #expect(try reference(server) == launched)
+        #expect(try client.get("/model_info").json()["weight_version"] == "default")
+        #expect(try client.get("/model_info").json()["model_path"] == .string(Fixture.model("qwen2")))
+        #expect(server.log.contains("cannot be loaded again"))
+        server.signal(SIGTERM)
+        #expect(server.wait() == 0)
+        #expect(Fixture.names(in: "\(server.runtimeParent)/apus").isEmpty)
     }
 
     @Test func pausedMemoryIsReleasedAndComesBack() throws {

@@ -14,8 +14,10 @@ struct Generations {
     private(set) var path: String?
     private(set) var format: String?
 
-    init(label: String) {
+    init(label: String, path: String? = nil, format: String? = nil) {
         labels = [0: label]
+        self.path = path
+        self.format = format
     }
 
     var label: String { label(of: current) }

@@ -32,6 +32,7 @@ enum Instance {
     static func remove(_ directory: RuntimeDirectory) {
         unlink("\(directory.path)/\(Launch.fileName)")
         unlink("\(directory.path)/notify.sock")
+        WeightRecord.forget(in: directory)
         directory.remove()
     }
 }

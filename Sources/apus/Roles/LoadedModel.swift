@@ -27,10 +27,12 @@ struct LoadedModel {
     private let poolSeconds: Double
 
     /// - Parameters:
+    ///   - endTokenIDs: those of the launch's model, whichever of its like is loaded.
     ///   - open: finds and checks another model.
     ///   - onProgress: share of the weights that is read, now and then, on this thread.
     init(
-        _ loader: ModelLoader, _ runtime: TensorRuntime, _ given: ServeConfiguration, _ logger: Logger,
+        _ loader: ModelLoader, endTokenIDs: [Int32], _ runtime: TensorRuntime, _ given: ServeConfiguration,
+        _ logger: Logger,
         open: @escaping @Sendable (_ path: String?, _ format: String?) throws -> ModelLoader,
         onProgress: @escaping (Double) -> Void
     ) throws {
@@ -67,7 +69,7 @@ struct LoadedModel {
         sampling.ignoresTemperatureInLogprobs = given.environment.returnsOriginalLogprobs
         sampling.sanitizes = given.environment.sanitizesLogits
         worker = try ModelRunner(
-            decoder, endTokenIDs: loader.endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength,
+            decoder, endTokenIDs: endTokenIDs, slotCount: budget.tokenCount, contextLength: given.contextLength,
             kvFormat: kvFormat, sampling: sampling)
         poolSeconds = Clocks.monotonic() - poolStartedAt
         let pool = worker.pool

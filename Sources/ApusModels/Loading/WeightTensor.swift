@@ -54,7 +54,14 @@ struct CheckpointWeights: WeightSource {
     let checkpoint: Checkpoint
     /// Others may write to the files meanwhile: each tensor is copied out of its file before it is looked at. Otherwise it
     /// is read where it is mapped.
-    var copies = false
+    var copies: Bool { buffers != nil }
+    /// What copies are made in.
+    private let buffers: CopyBuffers?
+
+    init(checkpoint: Checkpoint, copies: Bool = false) {
+        self.checkpoint = checkpoint
+        buffers = copies ? CopyBuffers() : nil
+    }
 
     func contains(_ name: String) -> Bool { checkpoint.contains(name) }
 
@@ -62,12 +69,12 @@ struct CheckpointWeights: WeightSource {
 
     func tensor(_ name: String, _ type: WeightType, shape: [Int]) throws -> WeightTensor {
         let (file, range, element) = try find(name, type, shape)
-        if copies {
-            let numbers = try AlignedBuffer(byteCount: range.count)
-            try file.read(range, into: numbers.base)
+        if let buffers {
+            let copy = try buffers.take(byteCount: range.count)
+            try file.read(range, into: copy.numbers.base)
             return WeightTensor(
-                base: UnsafeRawPointer(numbers.base), element: element, shape: shape, byteCount: range.count,
-                owner: numbers, discard: { _ in })
+                base: UnsafeRawPointer(copy.numbers.base), element: element, shape: shape, byteCount: range.count,
+                owner: copy, discard: { _ in })
         }
         // An empty tensor has no address; no model has one, since every dimension of a configuration is positive.
         return WeightTensor(
@@ -87,6 +94,36 @@ struct CheckpointWeights: WeightSource {
     }
 
     var byteCount: Int { checkpoint.files.reduce(0) { $0 + $1.bytes.count } }
+}
+
+/// Memory for copies of tensors, used again and again: fresh memory costs the system more than what is copied into it, and
+/// that at the expense of whoever computes meanwhile.
+private final class CopyBuffers {
+    /// One tensor's copy, which goes back when nobody refers to it.
+    final class Copy {
+        let numbers: AlignedBuffer
+        private let home: CopyBuffers
+
+        init(_ numbers: AlignedBuffer, home: CopyBuffers) {
+            self.numbers = numbers
+            self.home = home
+        }
+
+        deinit { home.free.append(numbers) }
+    }
+
+    private var free: [AlignedBuffer] = []
+
+    /// The smallest that will do; else a new one in the place of the smallest, so that there are never more than are used
+    /// at once.
+    func take(byteCount: Int) throws(TensorError) -> Copy {
+        free.sort { $0.byteCount < $1.byteCount }
+        if let index = free.firstIndex(where: { $0.byteCount >= byteCount }) {
+            return Copy(free.remove(at: index), home: self)
+        }
+        if !free.isEmpty { free.removeFirst() }
+        return Copy(try AlignedBuffer(byteCount: byteCount), home: self)
+    }
 }
 
 /// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.

@@ -1,3 +1,4 @@
+import ApusCore
 import ApusJSON
 import ApusJinja
 import ApusText

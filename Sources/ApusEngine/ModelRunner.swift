@@ -173,6 +173,7 @@ package final class ModelRunner: ModelWorker {
             precondition(count > 0 && sequence.slots.count >= sequence.position + count, "rows or slots are missing")
             precondition(prompt.upperBound <= count && prompt.count == sequence.promptLogprobTargets.count)
             precondition(sequence.hiddenRows.upperBound <= count)
+            precondition(sequence.embeddings.count <= count * hiddenSize)
             // From the first row that is wanted to the last one.
             let parts = [prompt, sequence.hiddenRows, sequence.samples ? count - 1..<count : 0..<0]
                 .filter { !$0.isEmpty }
@@ -182,7 +183,8 @@ package final class ModelRunner: ModelWorker {
                 DecoderSession.Rows(
                     range: rowStart..<rowStart + count, position: sequence.position,
                     slots: UnsafePointer(sequence.slots.pointer),
-                    kept: rowStart + wanted.lowerBound..<rowStart + wanted.upperBound))
+                    kept: rowStart + wanted.lowerBound..<rowStart + wanted.upperBound,
+                    embeddings: sequence.embeddings))
             func want(_ row: Int, promptIndex: Int?) {
                 work.append(
                     HeadRow(

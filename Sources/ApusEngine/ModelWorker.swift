@@ -78,13 +78,16 @@ package struct ForwardSequence {
     package var promptLogprobTargets: ArraySlice<Int32>
     /// Rows, counted from `rowStart`, whose hidden states are wanted; empty: none.
     package var hiddenRows: Range<Int>
+    /// What the first rows begin with instead of their tokens' vectors, `hiddenSize` numbers a row; empty: nothing.
+    package var embeddings: ArraySlice<Float>
     /// The rows go on from generated tokens: the last of these, or several after a jump of a grammar.
     package var decodes: Bool
 
     package init(
         rowStart: Int, rowCount: Int, position: Int, slots: SlotTable, samples: Bool, sampler: SequenceSampler,
         promptLogprobRows: Range<Int> = 0..<0, promptLogprobTargets: ArraySlice<Int32> = [],
-        hiddenRows: Range<Int> = 0..<0, generation: Int = 0, decodes: Bool = false
+        hiddenRows: Range<Int> = 0..<0, embeddings: ArraySlice<Float> = [],
+        generation: Int = 0, decodes: Bool = false
     ) {
         self.rowStart = rowStart
         self.rowCount = rowCount
@@ -96,6 +99,7 @@ package struct ForwardSequence {
         self.promptLogprobRows = promptLogprobRows
         self.promptLogprobTargets = promptLogprobTargets
         self.hiddenRows = hiddenRows
+        self.embeddings = embeddings
         self.decodes = decodes
     }
 }

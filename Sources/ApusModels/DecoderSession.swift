@@ -21,9 +21,15 @@ package final class DecoderSession {
         package var slots: UnsafePointer<Int32>
         /// Rows, among those of `range`, whose logits may be asked for.
         package var kept: Range<Int>
+        /// What the first rows begin with instead of their tokens' vectors, row after row; empty: nothing.
+        package var embeddings: ArraySlice<Float>
 
         /// - Parameter kept: nil: all.
-        package init(range: Range<Int>, position: Int, slots: UnsafePointer<Int32>, kept: Range<Int>? = nil) {
+        package init(
+            range: Range<Int>, position: Int, slots: UnsafePointer<Int32>, kept: Range<Int>? = nil,
+            embeddings: ArraySlice<Float> = []
+        ) {
+            self.embeddings = embeddings
             self.range = range
             self.position = position
             self.slots = slots
@@ -64,6 +70,7 @@ package final class DecoderSession {
         context.sequences.removeAll(keepingCapacity: true)
         context.kept.removeAll(keepingCapacity: true)
         context.keptSequences.removeAll(keepingCapacity: true)
+        context.embeddings.removeAll(keepingCapacity: true)
         for sequence in sequences {
             precondition(sequence.range.lowerBound == context.positions.count, "rows are not in order")
             precondition(sequence.position >= 0 && sequence.position + sequence.range.count <= contextLength)
@@ -75,6 +82,9 @@ package final class DecoderSession {
                 AttentionSequence(
                     rows: sequence.range, positionStart: sequence.position, slots: sequence.slots))
             keep(sequence)
+            if !sequence.embeddings.isEmpty {
+                context.embeddings.append((sequence.range.lowerBound, sequence.embeddings))
+            }
         }
         precondition(context.positions.count == tokens.count)
         guard let decoder else { preconditionFailure("a step without weights") }

@@ -13,6 +13,8 @@ final class ForwardContext {
     /// Rows whose residual stream is wanted after the last layer, and the sequences of those rows alone.
     var kept: [Int32] = []
     var keptSequences: [AttentionSequence] = []
+    /// First rows of sequences that begin with given numbers instead of vectors of tokens, and these numbers.
+    var embeddings: [(row: Int, numbers: ArraySlice<Float>)] = []
     /// Whom the rows at hand visit, in models with experts.
     let routing = ExpertRouting()
     /// Who is to hear of it; nil: nobody.

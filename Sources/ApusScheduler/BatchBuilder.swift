@@ -53,6 +53,7 @@ struct BatchBuilder {
                 samples: isComplete && request.maxNewTokens > 0, sampler: request.sampler,
                 promptLogprobRows: logprobRows, promptLogprobTargets: request.promptLogprobTargets(logprobRows),
                 hiddenRows: request.hiddenRows(count: rowCount, isComplete: isComplete),
+                embeddings: request.embeddings(count: rowCount),
                 generation: request.generation, decodes: request.phase == .decoding))
         batch.tokens.append(contentsOf: request.tokens[request.computed..<end])
         entries.append(Entry(request: request, rowCount: rowCount, isComplete: isComplete))

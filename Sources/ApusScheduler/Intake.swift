@@ -15,6 +15,8 @@ struct Intake {
     /// A request that may run, as it will run.
     struct Admitted {
         var prompt: [Int32]
+        /// What the prompt begins with instead of vectors of tokens; empty: nothing.
+        var embeddings: [Float] = []
         var maxNewTokens: Int
         var interval: Int
         var namespace: PrefixNamespace
@@ -50,6 +52,7 @@ struct Intake {
     func admit(_ request: GenerateRequest, generation: Int = 0) throws(Refusal) -> Admitted {
         try checkIDs(request)
         let prompt = try fit(request.inputIDs)
+        try checkEmbeddings(request)
         if let start = request.logprobs?.promptStart {
             guard start >= 0 else { throw Refusal("logprob_start_len must be at least -1, got \(start).") }
             guard start <= prompt.count else {
@@ -67,13 +70,35 @@ struct Intake {
             }
         }
         return Admitted(
-            prompt: prompt, maxNewTokens: maxNewTokens,
+            prompt: prompt, embeddings: Array(request.inputEmbeddings.prefix(prompt.count * hiddenSize)),
+            maxNewTokens: maxNewTokens,
             interval: interval(request),
-            namespace: PrefixNamespace(name: request.cacheNamespace, generation: generation),
+            namespace: namespace(of: request, generation),
             endTokenIDs: (endTokenIDs + request.sampling.stopTokenIDs).filter(isToken),
             // Ids that end nothing under `ignore_eos` stand for nothing in a grammar either.
             grammarEndTokens: (endTokenIDs + (request.sampling.ignoreEOS ? [] : request.sampling.stopTokenIDs))
                 .filter(isToken))
+    }
+
+    /// Tokens that stand for given vectors are the same whatever these are: nobody shares their prefixes.
+    private func namespace(of request: GenerateRequest, _ generation: Int) -> PrefixNamespace {
+        let own = request.inputEmbeddings.isEmpty ? "" : "\u{0}\(request.rid)"
+        return PrefixNamespace(name: request.cacheNamespace + own, generation: generation)
+    }
+
+    private func checkEmbeddings(_ request: GenerateRequest) throws(Refusal) {
+        let count = request.inputEmbeddings.count
+        guard count == 0 || count == request.inputIDs.count * hiddenSize else {
+            throw Refusal(
+                "input_embeds has rows of \(count / request.inputIDs.count) numbers, "
+                    + "and the model's have \(hiddenSize).")
+        }
+        guard request.inputEmbeddings.allSatisfy(\.isFinite) else {
+            throw Refusal("input_embeds has numbers that are too large.")
+        }
+        guard count == 0 || request.logprobs?.promptStart == nil else {
+            throw Refusal("logprob_start_len: input_embeds has no tokens to tell log probabilities of.")
+        }
     }
 
     /// An id outside the vocabulary would read or write beside a table.

@@ -37,6 +37,8 @@ final class Request {
     /// What a grammar allows where its text may end.
     let grammarEndTokens: [Int32]
     let promptCount: Int
+    /// What the prompt's positions begin with instead of vectors of tokens; empty: nothing. Gone once finished.
+    private var embeddings: [Float]
 
     var phase = Phase.waiting
     /// Prompt and output; the output alone once finished.
@@ -91,6 +93,7 @@ final class Request {
         logprobs = request.logprobs
         hidden = request.hidden
         promptCount = admitted.prompt.count
+        embeddings = admitted.embeddings
         tokens = admitted.prompt
         outputStart = admitted.prompt.count
         grammarEndTokens = admitted.grammarEndTokens
@@ -214,6 +217,13 @@ final class Request {
         return states.last.map(HiddenState.init)
     }
 
+    /// What the prompt's rows among the next `count` begin with.
+    func embeddings(count: Int) -> ArraySlice<Float> {
+        guard !embeddings.isEmpty, computed < promptCount else { return [] }
+        let size = embeddings.count / promptCount
+        return embeddings[computed * size..<min(computed + count, promptCount) * size]
+    }
+
     /// Rows, counted from `computed`, among the next `count` whose successors' log probabilities are wanted.
     func promptLogprobRows(count: Int) -> Range<Int> {
         guard let first = nextLogprobRow else { return 0..<0 }
@@ -252,6 +262,7 @@ final class Request {
         finish = reason
         phase = .finished
         table = nil
+        embeddings = []
         tokens = Array(tokens[outputStart...])
         outputStart = 0
     }

@@ -23,6 +23,20 @@ struct GoldenTests {
         #expect(sequence.hidden.count == golden.prompt.count + 1)
     }
 
+    /// Vectors of the prompt's tokens in place of these, in pieces, beside another prompt of the same ids.
+    @Test(arguments: ModelFixtures.names)
+    func vectorsStandForTokens(_ model: String) throws {
+        let harness = try RunnerHarness(model, .float32)
+        let table = try #require(harness.runner.readWeights(0, "model.embed_tokens.weight", rowCount: 384)).rows
+        let golden = try ModelGolden.all(model)[0]
+        let sequence = RunningSequence.greedy(golden.prompt.map { _ in 0 })
+        sequence.embeddings = golden.prompt.map { table[Int($0)] }
+        let other = RunningSequence.greedy(golden.prompt.map { _ in 0 })
+        _ = try harness.step([(other, 3), (sequence, 2)])
+        #expect(try harness.generate(sequence, count: 64) == golden.continuation)
+        #expect(try harness.generate(other, count: 64) != golden.continuation)
+    }
+
     /// 64 greedy tokens, and the log probabilities of the prompt.
     @Test(arguments: ModelFixtures.names)
     func float32GeneratesWhatTransformersDoes(_ model: String) throws {

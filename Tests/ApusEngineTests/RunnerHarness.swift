@@ -53,6 +53,7 @@ final class RunnerHarness {
                     samples: start + count == known.count, sampler: sequence.sampler,
                     promptLogprobRows: logprobRows, promptLogprobTargets: targets,
                     hiddenRows: sequence.wantsHidden ? 0..<count : 0..<0,
+                    embeddings: sequence.embeddings(start..<start + count),
                     generation: sequence.generation, decodes: !sequence.output.isEmpty))
             batch.tokens.append(contentsOf: known[start..<start + count])
         }
@@ -92,6 +93,8 @@ final class RunningSequence {
     let wantsPromptLogprobs: Bool
     var promptLogprobs: [PositionLogprobs] = []
     var wantsHidden = false
+    /// Rows for the prompt instead of its tokens' vectors; empty: none.
+    var embeddings: [[Float]] = []
     var hidden: [[Float]] = []
     var outputLogprobs: [PositionLogprobs] = []
 
@@ -111,6 +114,10 @@ final class RunningSequence {
     }
 
     var output: [Int32] { Array(tokens[promptCount...]) }
+
+    func embeddings(_ positions: Range<Int>) -> ArraySlice<Float> {
+        embeddings.isEmpty ? [] : ArraySlice(embeddings[positions.clamped(to: 0..<promptCount)].joined())
+    }
 
     /// Rows of a chunk whose next token is a prompt token.
     func promptLogprobRows(_ positions: Range<Int>) -> Range<Int> {

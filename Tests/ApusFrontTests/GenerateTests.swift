@@ -137,4 +137,26 @@ import Testing
             #expect(try await server.post("/vertex_generate", [:]).status == 400)
         }
     }
+
+    @Test func vectorsStandForPrompts() async throws {
+        try await withFront(configure: { $0.isRadixCacheDisabled = true }) { server in
+            let one: JSONValue = [[1, 0.5], [-2, 3]]
+            let single = try await server.generate(["input_embeds": one, "sampling_params": ["max_new_tokens": 1]])
+            #expect(single.status == 200 && single.json?["meta_info"]?["prompt_tokens"] == 2)
+            let batch = try await server.generate(
+                ["input_embeds": [one, [[4, 5]]], "text": ["x", "y"], "sampling_params": ["max_new_tokens": 1]])
+            #expect(batch.json?.arrayValue?.count == 2)
+            #expect(server.ring.requests.map(\.inputEmbeddings) == [[1, 0.5, -2, 3], [1, 0.5, -2, 3], [4, 5]])
+            #expect(server.ring.requests.map(\.inputIDs) == [[0, 0], [0, 0], [0]])
+            let bad: [JSONValue] = [[], [1], [[1], [1, 2]], [["a"]], [[[1]], 2], [[]], "a", [[[1]], []]]
+            for value in bad {
+                let refused = try await server.generate(["input_embeds": value])
+                #expect(refused.status == 400, "\(value) \(refused.text)")
+            }
+        }
+        try await withFront { server in
+            let refused = try await server.generate(["input_embeds": [[1]]])
+            #expect(refused.status == 400 && refused.text.contains("--disable-radix-cache"))
+        }
+    }
 }

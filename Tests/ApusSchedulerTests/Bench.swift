@@ -65,7 +65,8 @@ final class Bench {
 
     func generate(
         _ rid: String, _ prompt: [Int32], limit: Int? = 8, stream: Bool = true, namespace: String = "",
-        logprobs: LogprobRequest? = nil, interval: Int = 1, epoch: UInt64 = 7, isHealthCheck: Bool = false,
+        logprobs: LogprobRequest? = nil, embeddings: [Float] = [], interval: Int = 1, epoch: UInt64 = 7,
+        isHealthCheck: Bool = false,
         _ change: (inout SamplingParameters) -> Void = { _ in }
     ) {
         var sampling = SamplingParameters()
@@ -75,8 +76,9 @@ final class Bench {
         send(
             .generate(
                 GenerateRequest(
-                    rid: rid, schedulerEpoch: epoch, inputIDs: prompt, sampling: sampling, stream: stream,
-                    streamInterval: interval, logprobs: logprobs, cacheNamespace: namespace,
+                    rid: rid, schedulerEpoch: epoch, inputIDs: prompt, inputEmbeddings: embeddings,
+                    sampling: sampling, stream: stream, streamInterval: interval, logprobs: logprobs,
+                    cacheNamespace: namespace,
                     isHealthCheck: isHealthCheck)))
     }
 

@@ -143,4 +143,32 @@ import Testing
         bench.runToIdle()
         #expect(bench.streams.isEmpty && bench.ended.isEmpty && bench.worker.steps == 0)
     }
+
+    @Test func vectorsGoWithTheirRowsAndShareNoPrefix() {
+        final class Rows { var given: [[Float]] = [] }
+        let rows = Rows()
+        let bench = Bench { $0.chunkedPrefillSize = 4 }
+        bench.worker.onForward = { batch in
+            for sequence in batch.sequences { rows.given.append(Array(sequence.embeddings)) }
+        }
+        let numbers = (0..<20).map(Float.init)
+        bench.generate("a", prompt, limit: 2, embeddings: numbers) { $0.ignoreEOS = true }
+        bench.runToIdle()
+        let pieces = [Array(numbers[0..<8]), Array(numbers[8..<16]), Array(numbers[16..<20])]
+        #expect(rows.given.prefix(3) == pieces[...] && rows.given.dropFirst(3).allSatisfy(\.isEmpty))
+        bench.generate("b", prompt, limit: 1, embeddings: numbers.map { -$0 })
+        bench.generate("c", prompt, limit: 1)
+        bench.runToIdle()
+        #expect(bench.streams["b"]?.usage.cachedTokens == 0 && bench.streams["c"]?.usage.cachedTokens == 0)
+    }
+
+    @Test func vectorsThatDoNotFitAreRefused() {
+        let bench = Bench()
+        bench.generate("a", prompt, embeddings: [Float](repeating: 0, count: 30))
+        #expect(
+            refusal(bench)
+                == .refused("input_embeds has rows of 3 numbers, and the model's have 2.", status: 400))
+        bench.generate("b", prompt, embeddings: [Float](repeating: .infinity, count: 20))
+        #expect(refusal(bench, "b") == .refused("input_embeds has numbers that are too large.", status: 400))
+    }
 }

@@ -7,6 +7,8 @@ struct GenerateOutline: Sendable {
     enum Prompt: Sendable {
         case text(String)
         case ids([Int])
+        /// Rows of as many numbers each.
+        case embeddings(rows: Int, numbers: [Float])
     }
 
     var prompts: [Prompt]
@@ -71,8 +73,12 @@ struct GenerateOutline: Sendable {
                         + "`--disable-radix-cache` when you launch the server if you want to use input_embeds as inputs."
                 )
             }
-            throw .notYet("input_embeds")
+            guard body.given("session_params") == nil else {
+                throw .refused("input_embeds cannot be part of a session.")
+            }
         }
+        // Whatever stands beside them, R takes these.
+        if let embeds { return try Self.embeddings(embeds) }
         // With both, the text gives the shape and the ids the tokens.
         var prompts: [Prompt] = []
         var isBatch = false
@@ -99,6 +105,34 @@ struct GenerateOutline: Sendable {
     }
 
     // MARK: Parameters
+
+    /// A matrix, or a list of matrices: a batch.
+    private static func embeddings(_ value: JSONValue) throws(FrontError) -> ([Prompt], Bool) {
+        guard let outer = value.arrayValue, let first = outer.first?.arrayValue?.first else {
+            throw .schema("input_embeds: expected rows of numbers, or a list of such")
+        }
+        guard first.arrayValue != nil else { return ([try matrix(outer)], false) }
+        var prompts: [Prompt] = []
+        for value in outer { prompts.append(try matrix(value.arrayValue ?? [])) }
+        return (prompts, true)
+    }
+
+    private static func matrix(_ rows: [JSONValue]) throws(FrontError) -> Prompt {
+        let width = rows.first?.arrayValue?.count ?? 0
+        var numbers: [Float] = []
+        numbers.reserveCapacity(rows.count * width)
+        for row in rows {
+            guard let row = row.arrayValue, row.count == width, width > 0 else {
+                throw .schema("input_embeds: expected rows of equally many numbers")
+            }
+            for element in row {
+                guard let number = element.doubleValue else { throw .schema("input_embeds: expected numbers") }
+                numbers.append(Float(number))
+            }
+        }
+        guard !rows.isEmpty else { throw .refused("input_embeds cannot be empty.") }
+        return .embeddings(rows: rows.count, numbers: numbers)
+    }
 
     private static func readings(
         _ body: JSONObject, count: Int, preferred: JSONObject?, vocabularySize: Int, grammars: GrammarOptions

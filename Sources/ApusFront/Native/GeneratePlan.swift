@@ -7,6 +7,8 @@ struct PlannedSample: Sendable {
     var rid: String
     /// What is sent.
     var inputIDs: [Int32]
+    /// What they begin with instead of their vectors; empty: nothing.
+    var inputEmbeddings: [Float] = []
     /// What `prompt_token_ids` shows: more than is sent when the scheduler's limit cut the prompt.
     var promptIDs: [Int32]
     var sampling: SamplingParameters

@@ -51,12 +51,16 @@ struct GeneratePlanner: Sendable {
             guard stopBytes <= Self.mostStopBytes else {
                 throw .refused("stop strings may have at most \(Self.mostStopBytes) bytes together, got \(stopBytes).")
             }
-            let sample = PlannedSample(
+            var sample = PlannedSample(
                 rid: "", inputIDs: sentPart(of: ids), promptIDs: plan.look.showsPromptIDs ? ids : [],
                 sampling: sampling, logprobs: try request(logprobs.items[index], promptCount: ids.count),
                 hidden: hidden[index],
                 cacheNamespace: namespaces[index],
                 streamInterval: reading.streamInterval ?? configuration.streamInterval)
+            if case .embeddings(let rows, let numbers) = prompt {
+                sample.inputEmbeddings = Array(numbers.prefix(numbers.count / rows * sample.inputIDs.count))
+                sample.promptIDs = []
+            }
             for number in 0..<perPrompt {
                 var copy = sample
                 copy.rid = outline.rids[plan.samples.count]
@@ -83,6 +87,8 @@ struct GeneratePlanner: Sendable {
             } catch {
                 throw .refused("The prompt cannot be tokenized: \(error)")
             }
+        // Any ids will do.
+        case .embeddings(let rows, _): tokens = Array(repeating: 0, count: rows)
         case .ids(let ids):
             tokens = []
             tokens.reserveCapacity(ids.count)

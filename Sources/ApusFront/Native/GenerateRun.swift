@@ -89,6 +89,7 @@ extension FrontService {
             try board.dispatch(
                 GenerateRequest(
                     rid: ringID, schedulerEpoch: run.scheduler.schedulerEpoch, inputIDs: sample.inputIDs,
+                    inputEmbeddings: sample.inputEmbeddings,
                     sampling: sample.sampling, stream: stream, streamInterval: sample.streamInterval,
                     logprobs: sample.logprobs, hidden: sample.hidden, cacheNamespace: sample.cacheNamespace,
                     origin: run.scope.origin))

@@ -62,8 +62,19 @@ package final class Decoder {
     func hidden(_ tokens: UnsafeBufferPointer<Int32>, _ context: ForwardContext) -> Matrix {
         let hidden = context.hidden.matrix(rows: tokens.count, columns: configuration.hiddenSize)
         embedding(tokens, into: hidden, context.runtime)
+        for (row, numbers) in context.embeddings { place(numbers, in: hidden, from: row) }
         for layer in layers.dropLast() { layer(hidden, context) }
         return layers[layers.count - 1].last(hidden, context)
+    }
+
+    /// Whole rows of numbers, in order.
+    private func place(_ numbers: ArraySlice<Float>, in hidden: Matrix, from row: Int) {
+        let size = configuration.hiddenSize
+        precondition(numbers.count % size == 0, "parts of a row")
+        for offset in 0..<numbers.count / size {
+            let start = numbers.startIndex + offset * size
+            _ = hidden[row + offset].update(fromContentsOf: numbers[start..<start + size])
+        }
     }
 
     /// The residual stream normed, in place: what heads multiply.

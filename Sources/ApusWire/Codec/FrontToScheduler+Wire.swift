@@ -80,6 +80,7 @@ extension GenerateRequest: WireValue {
         writer.append(rid)
         writer.append(schedulerEpoch)
         writer.append(inputIDs)
+        writer.append(inputEmbeddings)
         writer.append(sampling)
         writer.append(stream)
         writer.append(streamInterval)
@@ -93,7 +94,8 @@ extension GenerateRequest: WireValue {
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
-            sampling: try reader.value(), stream: try reader.value(), streamInterval: try reader.value(),
+            inputEmbeddings: try reader.value(), sampling: try reader.value(), stream: try reader.value(),
+            streamInterval: try reader.value(),
             logprobs: try reader.value(), hidden: try reader.value(), cacheNamespace: try reader.value(),
             isHealthCheck: try reader.value(), origin: try reader.value())
     }

@@ -28,6 +28,8 @@ package struct GenerateRequest: Sendable, Equatable {
     package var schedulerEpoch: UInt64
     /// Prompt tokens, at least one, each in [0, vocabulary).
     package var inputIDs: [Int32]
+    /// What the prompt's positions begin with instead of vectors of tokens, `inputIDs.count` rows; empty: nothing.
+    package var inputEmbeddings: [Float]
     package var sampling: SamplingParameters
     /// Tokens are wanted as they come rather than in larger pieces.
     package var stream: Bool
@@ -44,13 +46,15 @@ package struct GenerateRequest: Sendable, Equatable {
     package var origin: RequestOrigin
 
     package init(
-        rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], sampling: SamplingParameters = SamplingParameters(),
+        rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], inputEmbeddings: [Float] = [],
+        sampling: SamplingParameters = SamplingParameters(),
         stream: Bool = false, streamInterval: Int = 1, logprobs: LogprobRequest? = nil, hidden: HiddenRequest? = nil,
         cacheNamespace: String = "", isHealthCheck: Bool = false, origin: RequestOrigin = RequestOrigin()
     ) {
         self.rid = rid
         self.schedulerEpoch = schedulerEpoch
         self.inputIDs = inputIDs
+        self.inputEmbeddings = inputEmbeddings
         self.sampling = sampling
         self.stream = stream
         self.streamInterval = streamInterval

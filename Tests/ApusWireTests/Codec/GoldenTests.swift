@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0700"
+    private static let header = "41505553 0800"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -85,12 +85,13 @@ import Testing
         sampling.grammar = GrammarSource(.regex, "a", whitespace: .upTo(2))
         sampling.grammarFollows = 4
         let request = GenerateRequest(
-            rid: "r", schedulerEpoch: 9, inputIDs: [1, -1], sampling: sampling, stream: true, streamInterval: 8,
+            rid: "r", schedulerEpoch: 9, inputIDs: [1, -1], inputEmbeddings: [-2], sampling: sampling,
+            stream: true, streamInterval: 8,
             logprobs: LogprobRequest(promptStart: 0, topCount: 5, tokenIDs: [6]), hidden: .full, cacheNamespace: "n",
             isHealthCheck: true, origin: Self.origin)
         try check(
             FrontToScheduler.generate(request), "01 02",
-            "01000000 72", "0900000000000000", "02000000 01000000 ffffffff",
+            "01000000 72", "0900000000000000", "02000000 01000000 ffffffff", "01000000 000000c0",
             // sampling: lengths and temperatures, penalties, biases by rising token, seed, stops, switches, grammar
             "00", "0100000000000000", "0000003f", "0000803f", "01 2800000000000000", "00000000",
             "000080bf", "00000040", "0000803f",

@@ -123,8 +123,8 @@ struct RandomMessages {
 
     mutating func request() -> GenerateRequest {
         GenerateRequest(
-            rid: text(), schedulerEpoch: random.next(), inputIDs: array { $0.int32() }, sampling: sampling(),
-            stream: chance(), streamInterval: int(),
+            rid: text(), schedulerEpoch: random.next(), inputIDs: array { $0.int32() },
+            inputEmbeddings: array { $0.float() }, sampling: sampling(), stream: chance(), streamInterval: int(),
             logprobs: maybe {
                 LogprobRequest(
                     promptStart: $0.maybe { $0.int() }, topCount: $0.int(), tokenIDs: $0.array { $0.int32() })

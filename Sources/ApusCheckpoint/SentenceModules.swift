@@ -12,7 +12,9 @@ package enum Pooling: Sendable, Hashable {
 package struct SentenceModules: Sendable, Hashable {
     /// nil: the files name none.
     package let pooling: Pooling?
-    /// The vector is divided by its length.
+    /// Projections of the pooled vector, in order.
+    package let dense: [SentenceDense]
+    /// The vector is divided by its length in the end.
     package let normalizes: Bool
 
     /// nil when the folder has no modules.json.
@@ -23,24 +25,46 @@ package struct SentenceModules: Sendable, Hashable {
         let path = "\(directory)/modules.json"
         guard FileSystem.isFile(path) else { return nil }
         var pooling: Pooling?
+        var dense: [SentenceDense] = []
         var normalizes = false
         for module in try Self.list(path) {
             let type = module["type"]?.stringValue ?? ""
+            // A length that is changed again afterwards is none; sentence-transformers leaves nothing out.
+            guard !normalizes else {
+                throw CheckpointError.configuration(
+                    path: path, reason: "module '\(type)' after Normalize is not supported")
+            }
             switch type.split(separator: ".").last {
             case "Transformer", "Dropout": break
             case "Normalize": normalizes = true
             case "Pooling":
-                let folder = module["path"]?.stringValue ?? "1_Pooling"
-                guard !folder.split(separator: "/").contains("..") else {
-                    throw CheckpointError.configuration(path: path, reason: "module path '\(folder)' leaves the folder")
+                guard dense.isEmpty else {
+                    throw CheckpointError.configuration(path: path, reason: "Pooling after Dense is not supported")
                 }
-                pooling = try Self.pooling(path: "\(directory)/\(folder)/config.json")
+                pooling = try Self.pooling(
+                    path: "\(directory)/\(try Self.folder(module, "1_Pooling", path))/config.json",
+                    hasPrompt: try SentenceTexts(directory: directory)?.prefix.isEmpty == false)
+            case "Dense":
+                dense.append(
+                    try SentenceDense(directory: directory, folder: try Self.folder(module, "2_Dense", path)))
             default:
                 throw CheckpointError.configuration(path: path, reason: "module '\(type)' is not supported")
             }
         }
         self.pooling = pooling
+        self.dense = dense
         self.normalizes = normalizes
+    }
+
+    /// Where a module's own files are, below the model's folder.
+    private static func folder(
+        _ module: JSONValue, _ usual: String, _ path: String
+    ) throws(CheckpointError) -> String {
+        let folder = module["path"]?.stringValue ?? usual
+        guard !folder.split(separator: "/").contains("..") else {
+            throw CheckpointError.configuration(path: path, reason: "module path '\(folder)' leaves the folder")
+        }
+        return folder
     }
 
     private static func list(_ path: String) throws(CheckpointError) -> [JSONValue] {
@@ -62,8 +86,11 @@ package struct SentenceModules: Sendable, Hashable {
         "pooling_mode_mean_tokens": .mean, "pooling_mode_max_tokens": .maximum,
     ]
 
-    private static func pooling(path: String) throws(CheckpointError) -> Pooling {
+    private static func pooling(path: String, hasPrompt: Bool) throws(CheckpointError) -> Pooling {
         let file = try JSONFile(path: path)
+        if hasPrompt, try file.boolean("include_prompt") == false {
+            throw file.failure("pooling that leaves out the default prompt is not supported")
+        }
         let wanted = file.members.filter { $0.key.hasPrefix("pooling_mode_") && $0.value == .bool(true) }.map(\.key)
         // Newer files say it in one word.
         if wanted.isEmpty, let word = try file.string("pooling_mode") {

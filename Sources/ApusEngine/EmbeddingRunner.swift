@@ -10,11 +10,14 @@ import ApusTensor
 package final class EmbeddingRunner: EmbeddingWorker {
     package let contextLength: Int
     package let tokenCapacity: Int
-    package var vocabularySize: Int { model.vocabularySize }
-    package var typeCount: Int { model.typeCount }
+    package let vocabularySize: Int
+    package let typeCount: Int
 
-    private let model: EmbeddingModel
+    /// By generation.
+    private(set) var models: [Int: EmbeddingModel]
+    private let runtime: TensorRuntime
     private let session: DecoderSession?
+    private let context: EncoderContext
     private let pieceSize: Int
     private let slots: [Int32]
     private let pooled = AlignedBuffer()
@@ -29,27 +32,59 @@ package final class EmbeddingRunner: EmbeddingWorker {
         _ model: EmbeddingModel, tokenCapacity: Int, contextLength: Int? = nil, pieceSize: Int = 4096
     ) throws {
         precondition(tokenCapacity > 0 && pieceSize > 0)
-        self.model = model
+        models = [0: model]
+        vocabularySize = model.vocabularySize
+        typeCount = model.typeCount
+        runtime = model.runtime
+        context = EncoderContext(runtime: model.runtime)
         self.contextLength = min(contextLength ?? model.contextLength, model.contextLength)
         self.tokenCapacity = tokenCapacity
         self.pieceSize = pieceSize
         switch model.body {
         case .decoder(let decoder):
+            expertShape = ExpertShape(decoder.configuration)
             session = try DecoderSession(decoder, slotCount: tokenCapacity, contextLength: self.contextLength)
             slots = (0..<tokenCapacity).map { Int32($0) }
         case .encoder:
+            expertShape = .dense
             session = nil
             slots = []
         }
     }
 
-    package var expertShape: ExpertShape { ExpertShape(session?.decoder?.configuration) }
+    package let expertShape: ExpertShape
 
     package func record(experts recorder: ExpertRecorder) { self.recorder = recorder }
+
+    // MARK: - Weights
+
+    package func adopt(_ weights: any ResidentWeights, as generation: Int) {
+        guard let loaded = weights as? LoadedEmbeddingModel else {
+            preconditionFailure("weights of another kind of worker")
+        }
+        precondition(models.updateValue(loaded.model, forKey: generation) == nil)
+    }
+
+    package func drop(generation: Int) {
+        precondition(models.removeValue(forKey: generation) != nil, "weights \(generation) are not there")
+        // The session must not keep alive what is gone.
+        session?.decoder = nil
+    }
+
+    package func readWeights(
+        _ generation: Int, _ name: String, rowCount: Int
+    ) -> (shape: [Int], rows: [[Float]])? {
+        models[generation]?.catalog.rows(of: name, first: rowCount)
+    }
+
+    // MARK: - Steps
 
     package func embed(_ batch: EmbeddingBatch) throws -> [[Float]] {
         guard !batch.texts.isEmpty else { return [] }
         precondition(batch.tokens.count <= tokenCapacity, "a batch exceeds the capacity")
+        guard let model = models[batch.generation] else {
+            preconditionFailure("weights \(batch.generation) are not there")
+        }
         let vectors = pooled.matrix(rows: batch.texts.count, columns: model.hiddenSize)
         let pools = batch.texts.indices.map { index in
             Pool(model.pooling, count: batch.texts[index].rows.count, into: vectors[index])
@@ -58,7 +93,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
         case .encoder(let encoder):
             let hidden = batch.tokens.withUnsafeBufferPointer { tokens in
                 batch.types.withUnsafeBufferPointer { types in
-                    encoder.hidden(tokens, types: types, texts: batch.texts.map(\.rows))
+                    encoder.hidden(tokens, types: types, texts: batch.texts.map(\.rows), context)
                 }
             }
             for (text, pool) in zip(batch.texts, pools) {
@@ -66,11 +101,12 @@ package final class EmbeddingRunner: EmbeddingWorker {
                     pool.take(hidden[text.rows.lowerBound + position], at: position)
                 }
             }
-        case .decoder:
+        case .decoder(let decoder):
+            session?.decoder = decoder
             runDecoder(batch, pools)
         }
         for pool in pools { pool.finish() }
-        let outcome = model.head.map { $0(vectors, model.runtime) } ?? vectors
+        let outcome = model.head.map { $0(vectors, runtime) } ?? vectors
         return batch.texts.indices.map { index in
             let numbers = UnsafeBufferPointer(outcome[index]).prefix(batch.texts[index].dimensions ?? outcome.columns)
             return model.normalizes ? Self.normalized(numbers) : Array(numbers)

@@ -14,6 +14,13 @@ package protocol EmbeddingWorker: AnyObject {
     /// The vectors of the batch's texts, in order. Throws when memory cannot be had.
     func embed(_ batch: EmbeddingBatch) throws -> [[Float]]
 
+    /// Keeps further weights, which batches name by `generation`; those that it was made with are generation 0.
+    func adopt(_ weights: any ResidentWeights, as generation: Int)
+    /// Lets go of weights that no batch names any more.
+    func drop(generation: Int)
+    /// As `ModelWorker` has it.
+    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])?
+
     /// The experts that tokens may visit.
     var expertShape: ExpertShape { get }
     /// Tells a recorder of every visit from now on.
@@ -39,6 +46,8 @@ package struct EmbeddingBatch {
     /// [rows] segments.
     package private(set) var types: [Int32] = []
     package private(set) var texts: [Text] = []
+    /// Which of the worker's weights compute all of it.
+    package var generation = 0
 
     package init() {}
 

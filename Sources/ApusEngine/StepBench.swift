@@ -1,4 +1,5 @@
 import ApusCore
+import ApusExperts
 package import ApusModels
 package import ApusTensor
 
@@ -31,6 +32,31 @@ package final class StepBench {
         return try measure(seconds: seconds) {
             for slots in tables { append(slots, position: context, rows: 1) }
         }
+    }
+
+    /// How much longer such steps take while experts are recorded, as a share; nil: the model has none.
+    ///
+    /// Steps with and without take turns, so that whatever else slows the machine slows both; medians are compared.
+    package func recordingCost(streams: Int, context: Int, seconds: Double) throws -> Double? {
+        guard runner.expertShape != .dense else { return nil }
+        let recorder = ExpertRecorder(runner.expertShape)
+        runner.record(experts: recorder)
+        let tables = (0..<streams).map { table($0 * (context + 1)..<($0 + 1) * (context + 1)) }
+        var times: (with: [Double], without: [Double]) = ([], [])
+        let begin = Clocks.monotonic()
+        while times.with.count < 3 || Clocks.monotonic() - begin < seconds {
+            for records in [false, true] {
+                batch.removeAll()
+                for slots in tables { append(slots, position: context, rows: 1) }
+                if records { recorder.start() }
+                let start = Clocks.monotonic()
+                try runner.forward(batch, result: &result)
+                let time = Clocks.monotonic() - start
+                recorder.stop()
+                if records { times.with.append(time) } else { times.without.append(time) }
+            }
+        }
+        return times.with.sorted()[times.with.count / 2] / times.without.sorted()[times.without.count / 2] - 1
     }
 
     private func table(_ slots: Range<Int>) -> SlotTable {

@@ -5,6 +5,9 @@ package protocol PromptCodec: Sendable {
     /// Ids of `text`, with the tokens that the model wants around every text if `addSpecialTokens`.
     func encode(_ text: String, addSpecialTokens: Bool) throws -> [Int32]
 
+    /// The same with special tokens, the end of the text being cut off where there are more than `count` in all.
+    func encode(_ text: String, atMost count: Int) throws -> [Int32]
+
     /// Two texts as one input, with the tokens that the model wants around and between them.
     func encodePair(_ first: String, _ second: String) -> Encoding
 

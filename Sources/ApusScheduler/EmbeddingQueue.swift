@@ -3,13 +3,22 @@ import ApusWire
 
 /// Texts that wait for their turn, in the order of arrival.
 struct EmbeddingQueue {
-    /// `arrivedAt` by any clock, `queuedAt` in Unix seconds.
-    typealias Entry = (request: EmbedRequest, arrivedAt: Double, queuedAt: Double)
+    struct Entry {
+        let request: EmbedRequest
+        /// By any clock.
+        let arrivedAt: Double
+        /// Unix seconds.
+        let queuedAt: Double
+        /// Of the weights that it will run on; nil: they are not there yet.
+        var generation: Int?
+    }
 
     private var entries: [Entry] = []
     /// Entries before this one have been taken.
     private var head = 0
     private var rids: Set<String> = []
+    /// Entries before this one, taken ones included, are bound.
+    private var unbound = 0
 
     var count: Int { entries.count - head }
     var isEmpty: Bool { count == 0 }
@@ -22,14 +31,31 @@ struct EmbeddingQueue {
     /// `moment`: seconds of any clock that `removeOlder` is asked by.
     mutating func append(_ request: EmbedRequest, at moment: Double) {
         precondition(rids.insert(request.rid).inserted, "a request waits twice")
-        entries.append((request, moment, Clocks.unix()))
+        entries.append(Entry(request: request, arrivedAt: moment, queuedAt: Clocks.unix()))
     }
 
-    /// The next texts: at least one, and as many as have `tokens` together.
+    /// Weights for those that came since.
+    mutating func bind(to generation: Int) {
+        while unbound < entries.count {
+            entries[unbound].generation = generation
+            unbound += 1
+        }
+    }
+
+    /// Some text can run.
+    var isReady: Bool { head < unbound }
+
+    /// Texts wait for these weights. Generations only grow from one text to the next.
+    func waits(for generation: Int) -> Bool {
+        entries[head..<unbound].contains { $0.generation == generation }
+    }
+
+    /// The next texts that run on the same weights: at least one, and as many as have `tokens` together.
     mutating func take(tokens: Int, count limit: Int) -> [Entry] {
         var taken: [Entry] = []
         var sum = 0
-        while head < entries.count, taken.count < max(limit, 1) {
+        let generation = isReady ? entries[head].generation : nil
+        while isReady, entries[head].generation == generation, taken.count < max(limit, 1) {
             let request = entries[head].request
             sum += request.inputIDs.count
             guard taken.isEmpty || sum <= tokens else { break }
@@ -39,6 +65,7 @@ struct EmbeddingQueue {
         }
         if head > 64 && head > entries.count / 2 || head == entries.count {
             entries.removeFirst(head)
+            unbound -= head
             head = 0
         }
         return taken
@@ -66,6 +93,7 @@ struct EmbeddingQueue {
         let removed = waiting.filter(isOut).map(\.request)
         entries = waiting.filter { !isOut($0) }
         head = 0
+        unbound = entries.firstIndex { $0.generation == nil } ?? entries.count
         for request in removed { rids.remove(request.rid) }
         return removed
     }

@@ -27,6 +27,8 @@ package final class EmbeddingScheduler {
     private var ended: [EndedRequest] = []
     private var healthChecks: [String] = []
     private let experts: ExpertDesk
+    private let weights: EmbeddingWeights
+    private var announced: SchedulerReady?
     private var flush = Flush()
     private var frontEpoch: UInt64?
     private var statistics = Statistics()
@@ -39,11 +41,22 @@ package final class EmbeddingScheduler {
     /// Numbers of all vectors of one message.
     private static let numbersPerMessage = 1 << 20
 
-    /// `clock` gives seconds that never step back; tests bring their own. `wake` ends a wait of the inbox, from any thread.
-    package init(
+    /// `library` is what may take the model's place; nil: nothing. `wake` ends a wait of the inbox, from any thread.
+    package convenience init(
+        configuration: SchedulerConfiguration, worker: any EmbeddingWorker, inbox: any Inbox<FrontToScheduler>,
+        front: any Outbox<SchedulerToFront>, logger: Logger, library: (any WeightLibrary)? = nil,
+        wake: @escaping @Sendable () -> Void = {}
+    ) {
+        self.init(
+            configuration: configuration, worker: worker, inbox: inbox, front: front, logger: logger,
+            weightJobs: library.map { WeightJobs($0, wake: wake) }, wake: wake)
+    }
+
+    /// `clock` gives seconds that never step back; tests bring their own.
+    init(
         configuration: SchedulerConfiguration, worker: any EmbeddingWorker, inbox: any Inbox<FrontToScheduler>,
         front: any Outbox<SchedulerToFront>, logger: Logger, clock: @escaping () -> Double = Clocks.monotonic,
-        wake: @escaping @Sendable () -> Void = {}
+        weightJobs: WeightJobs?, wake: @escaping @Sendable () -> Void = {}
     ) {
         self.configuration = configuration
         self.worker = worker
@@ -53,17 +66,20 @@ package final class EmbeddingScheduler {
         self.clock = clock
         experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
         worker.record(experts: experts.recorder)
+        weights = EmbeddingWeights(
+            worker, jobs: weightJobs, version: configuration.weightVersion, logger: logger)
         limits = Limits(
             configuration, slotCount: worker.tokenCapacity, modelContextLength: worker.contextLength)
         budget = min(configuration.chunkedPrefillSize ?? configuration.maxPrefillTokens, limits.capacity)
         pulse = Pulse(epoch: configuration.epoch, processID: configuration.processID)
+        announced = ready
     }
 
     package var isIdle: Bool { queue.isEmpty }
 
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
-        front.send(.ready(ready))
+        announce()
         while !isOver() {
             step(patience: patience)
         }
@@ -76,6 +92,7 @@ package final class EmbeddingScheduler {
         let received = clock()
         expire()
         for (call, reply) in experts.poll() { front.send(.controlled(call: call, reply)) }
+        tendWeights()
         let scheduled = clock()
         let onModel = embed()
         let computed = clock()
@@ -88,7 +105,23 @@ package final class EmbeddingScheduler {
     /// A front that takes nothing is waited for: what it has not taken must not grow.
     private var patience: Double {
         if front.hasBacklog { return 0.005 }
-        return isIdle ? configuration.heartbeatInterval : 0
+        return queue.isReady ? 0 : configuration.heartbeatInterval
+    }
+
+    private func tendWeights() {
+        let replies = weights.tend { queue.waits(for: $0) }
+        // Whoever hears of the outcome hears of what has changed first.
+        if ready != announced { announce() }
+        for case (let call?, let reply) in replies { front.send(.controlled(call: call, reply)) }
+        if let loss = weights.loss {
+            for request in queue.removeAll() { end(request.rid, .refused("\(loss).", status: 503)) }
+        }
+        if !weights.isHolding { queue.bind(to: weights.generations.current) }
+    }
+
+    private func announce() {
+        announced = ready
+        front.send(.ready(ready))
     }
 
     package var ready: SchedulerReady {
@@ -96,7 +129,8 @@ package final class EmbeddingScheduler {
             schedulerEpoch: configuration.epoch, processID: configuration.processID, maxTotalTokens: limits.capacity,
             maxRequestInputLength: limits.longestInput, maxRunningRequests: limits.maxRunningRequests,
             contextLength: limits.contextLength, vocabularySize: worker.vocabularySize, endTokenIDs: [],
-            weightVersion: configuration.weightVersion, details: configuration.readyDetails)
+            weightVersion: weights.generations.label, details: configuration.readyDetails,
+            modelPath: weights.generations.path)
     }
 
     // MARK: - Receive
@@ -121,8 +155,9 @@ package final class EmbeddingScheduler {
                 ended.removeAll()
                 healthChecks.removeAll()
                 front.discardBacklog()
+                weights.forgetCallers()
             }
-            front.send(.ready(ready))
+            announce()
         case .embed(let request): accept(request)
         case .generate(let request):
             guard request.schedulerEpoch == configuration.epoch else { break }
@@ -144,7 +179,8 @@ package final class EmbeddingScheduler {
             front.send(.controlled(call: call, .done(message: "")))
         case .control(let call, .recordExperts(let action)):
             if let reply = experts.operate(action, call: call) { front.send(.controlled(call: call, reply)) }
-        case .control(let call, _):
+        case .control(let call, let control):
+            guard !weights.take(control, call: call) else { break }
             front.send(.controlled(call: call, .failed(message: "Embedding servers do not support this operation.")))
         }
     }
@@ -215,11 +251,13 @@ package final class EmbeddingScheduler {
     /// Runs the texts whose turn it is, unless earlier vectors still wait for room on the way to the front; returns the
     /// seconds that the model took.
     private func embed() -> Double {
-        guard !queue.isEmpty, !front.hasBacklog else { return 0 }
+        guard queue.isReady, !front.hasBacklog else { return 0 }
         let requests = queue.take(
             tokens: budget, count: min(limits.maxRunningRequests, configuration.prefillMaxRequests ?? .max))
         batch.removeAll()
-        for (request, _, _) in requests {
+        let generation = requests[0].generation ?? weights.generations.current
+        batch.generation = generation
+        for request in requests.lazy.map(\.request) {
             batch.append(request.inputIDs, types: request.tokenTypes, dimensions: request.dimensions)
         }
         publish(isBusy: true)
@@ -230,7 +268,7 @@ package final class EmbeddingScheduler {
             vectors = try worker.embed(batch)
         } catch {
             logger.error("a step failed and ends its \(requests.count) requests: \(error)")
-            for (request, _, _) in requests {
+            for request in requests.lazy.map(\.request) {
                 end(request.rid, .refused("The model could not run: \(error)", status: 500))
             }
             return clock() - start
@@ -238,7 +276,9 @@ package final class EmbeddingScheduler {
         precondition(vectors.count == requests.count, "the worker owes one vector a text")
         let seconds = clock() - start
         statistics.noteVectors(tokens: batch.tokens.count, seconds: seconds)
-        send(requests, vectors, entry: entry, finished: Clocks.unix())
+        send(
+            requests, vectors, version: weights.generations.label(of: generation), entry: entry,
+            finished: Clocks.unix())
         logger.info(
             """
             Prefill batch, #new-seq: \(requests.count), #new-token: \(batch.tokens.count), #cached-token: 0, \
@@ -249,7 +289,7 @@ package final class EmbeddingScheduler {
 
     /// `entry` and `finished`: Unix seconds at which the step began and ended.
     private func send(
-        _ requests: [EmbeddingQueue.Entry], _ vectors: [[Float]], entry: Double, finished: Double
+        _ requests: [EmbeddingQueue.Entry], _ vectors: [[Float]], version: String, entry: Double, finished: Double
     ) {
         var replies: [EmbeddingReply] = []
         var numbers = 0
@@ -258,16 +298,19 @@ package final class EmbeddingScheduler {
             replies.removeAll()
             numbers = 0
         }
-        for ((request, _, queuedAt), vector) in zip(requests, vectors) {
+        for (item, vector) in zip(requests, vectors) {
+            let request = item.request
             var timing = Timing()
-            (timing.queued, timing.forwardEntry) = (queuedAt, entry)
+            (timing.queued, timing.forwardEntry) = (item.queuedAt, entry)
             (timing.prefillFinished, timing.finished) = (finished, finished)
             guard vector.allSatisfy(\.isFinite) else {
                 end(request.rid, .refused("The model's output holds no numbers for this text.", status: 500))
                 continue
             }
             replies.append(
-                EmbeddingReply(rid: request.rid, vector: vector, promptTokens: request.inputIDs.count, timing: timing))
+                EmbeddingReply(
+                    rid: request.rid, vector: vector, promptTokens: request.inputIDs.count, timing: timing,
+                    weightVersion: version))
             log("request finished", request)
             numbers += vector.count
             if numbers >= Self.numbersPerMessage { flush() }
@@ -338,6 +381,9 @@ package final class EmbeddingScheduler {
             "token_capacity": .integer(Int64(limits.capacity)),
             "steps": .integer(Int64(statistics.steps)),
             "prefilled_tokens": .integer(Int64(statistics.prefilledTokens)),
+            "weight_version": .string(weights.generations.label),
+            "weight_update": weights.work.json,
+            "resident_weights": .integer(Int64(weights.generations.resident.count)),
         ]
         return SchedulerState(load: load, details: details.description)
     }

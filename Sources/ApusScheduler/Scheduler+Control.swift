@@ -1,5 +1,4 @@
 import ApusEngine
-import ApusJSON
 import ApusWire
 import Logging
 
@@ -68,17 +67,8 @@ extension Scheduler {
 
     // MARK: - Reading weights
 
-    /// Numbers in one answer at most.
-    private static let numbersPerAnswer = 4 << 20
-
     private func read(_ name: String, _ rowCount: Int) -> ControlReply {
-        let failure = ControlReply.failed(message: "Get parameter by name failed")
-        guard generations.isThere, rowCount >= 0,
-            let (shape, _) = worker.readWeights(generations.current, name, rowCount: 0),
-            min(rowCount, shape[0]) * shape.dropFirst().reduce(1, *) <= Self.numbersPerAnswer,
-            let (_, rows) = worker.readWeights(generations.current, name, rowCount: rowCount)
-        else { return failure }
-        let numbers = rows.map { row in JSONValue.array(row.map { .double(Double($0)) }) }
-        return .rows(json: (shape.count == 1 ? numbers.first ?? [] : .array(numbers)).description)
+        guard generations.isThere else { return WeightRows.missing }
+        return WeightRows.reply(rowCount) { worker.readWeights(generations.current, name, rowCount: $0) }
     }
 }

@@ -86,11 +86,7 @@ extension Scheduler {
             ],
             "retractions": .integer(Int64(statistics.retractions)),
             "weight_version": .string(generations.label),
-            "weight_update": [
-                "mode": JSONValue(weightWork.mode?.rawValue), "updates": .integer(Int64(weightWork.updates)),
-                "failures": .integer(Int64(weightWork.failures)),
-                "pending": .integer(Int64(weightWork.items.count)),
-            ],
+            "weight_update": weightWork.json,
             "resident_weights": .integer(Int64(generations.resident.count)),
             "paused": JSONValue(pauseMode.map { "\($0)" }),
         ]

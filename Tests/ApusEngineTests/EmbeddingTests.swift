@@ -22,8 +22,10 @@ struct EmbeddingTests {
         return try EmbeddingRunner(model, tokenCapacity: 1024, pieceSize: pieceSize)
     }
 
-    private func vectors(_ runner: EmbeddingRunner, _ goldens: [VectorGolden]) throws -> [[Float]] {
+    private func vectors(_ runner: EmbeddingRunner, _ goldens: [VectorGolden], generation: Int = 0) throws -> [[Float]]
+    {
         var batch = EmbeddingBatch()
+        batch.generation = generation
         for golden in goldens {
             let types = golden.types.contains(1) ? golden.types : []
             batch.append(golden.tokens, types: types, dimensions: nil)
@@ -60,6 +62,41 @@ struct EmbeddingTests {
         #expect(try vectors(whole, goldens) == alone)
         #expect(try vectors(whole, goldens.reversed()) == alone.reversed())
         #expect(try vectors(runner(name, element, threads: 1, pieceSize: 13), goldens) == alone)
+    }
+
+    /// Batches of other weights in between change nothing; what is not the same model with other numbers is refused.
+    @Test(arguments: ["embed-xlm-roberta", "embed-bert-cross", "embed-llama-reward", "embed-qwen2"])
+    func otherWeights(_ name: String) throws {
+        let directory = ModelFixtures.directory(name)
+        let variant = ModelVariant(of: directory, seed: 5)
+        let loader = try EmbeddingLoader(directory: directory, isAsked: false)
+        let model = try loader.load(try TensorRuntime(threads: 2))
+        let runner = try EmbeddingRunner(model, tokenCapacity: 1024)
+        let library = ModelLibrary(
+            replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
+            kernels: model.runtime.kernelName, room: { .max }
+        ) { path, _ in try EmbeddingLoader(directory: path ?? directory, isAsked: false) }
+        let goldens = try VectorGolden.all(name)
+        func made(_ runner: EmbeddingRunner, _ generation: Int) throws -> [[Float]] {
+            try vectors(runner, goldens, generation: generation)
+        }
+        let fresh = try made(
+            EmbeddingRunner(
+                EmbeddingLoader(directory: variant.path, isAsked: false).load(try TensorRuntime(threads: 1)),
+                tokenCapacity: 1024), 0)
+        let before = try made(runner, 0)
+        runner.adopt(try library.check(variant.path, format: nil).load { _ in }, as: 1)
+        #expect(try made(runner, 1) == fresh && fresh != before)
+        #expect(try made(runner, 0) == before)
+        runner.drop(generation: 0)
+        #expect(try made(runner, 1) == fresh)
+        for other in Self.names + ["text-dense"] where other != name {
+            #expect(throws: WeightFailure.self) {
+                try library.check(ModelFixtures.directory(other), format: nil)
+            }
+        }
+        variant.change { $0.removeLast(8) }
+        #expect(throws: WeightFailure.self) { try library.check(variant.path, format: nil) }
     }
 
     @Test func dimensionsAreCutBeforeTheLength() throws {

@@ -199,6 +199,10 @@ final class FakeRing: Sendable {
 struct ByteCodec: PromptCodec {
     func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] { text.utf8.map(Int32.init) }
 
+    func encode(_ text: String, atMost count: Int) -> [Int32] {
+        Array(encode(text, addSpecialTokens: true).prefix(count))
+    }
+
     func encodePair(_ first: String, _ second: String) -> Encoding {
         let ids = [first, "|", second].map { encode($0, addSpecialTokens: true) }
         return Encoding(

@@ -3,17 +3,20 @@ import ApusEngine
 import ApusTestSupport
 import ApusWire
 import Logging
+import Synchronization
 import Testing
 
 @testable import ApusScheduler
 
-/// The vector of a text is [sum of ids, number of tokens].
+/// The vector of a text is [sum of ids times the weights' salt, number of tokens].
 private final class SumWorker: EmbeddingWorker {
     let contextLength = 40
     let tokenCapacity = 200
     let vocabularySize = 100
     let typeCount = 2
     var nextError: (any Error)?
+    /// Stands for the weights, by generation.
+    private(set) var salts: [Int: UInt64] = [0: 1]
     /// Texts of each batch.
     var batches: [Int] = []
 
@@ -25,9 +28,23 @@ private final class SumWorker: EmbeddingWorker {
         }
         return batch.texts.map { text in
             let ids = batch.tokens[text.rows]
-            let vector = [Float(ids.reduce(0, +)), Float(ids.count)]
+            guard let salt = salts[batch.generation] else { preconditionFailure("weights that are not there") }
+            let vector = [Float(ids.reduce(0, +)) * Float(salt), Float(ids.count)]
             return Array(vector.prefix(text.dimensions ?? 2))
         }
+    }
+
+    func adopt(_ weights: any ResidentWeights, as generation: Int) {
+        guard let weights = weights as? FakeWeights else { preconditionFailure("weights of another worker") }
+        precondition(salts.updateValue(weights.salt, forKey: generation) == nil, "weights are adopted twice")
+    }
+
+    func drop(generation: Int) {
+        precondition(salts.removeValue(forKey: generation) != nil, "weights are dropped twice")
+    }
+
+    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])? {
+        name == "matrix" ? ([3, 1], (0..<min(3, rowCount)).map { [Float($0)] }) : nil
     }
 }
 
@@ -38,6 +55,9 @@ private final class Stage {
     let front = ListOutbox<SchedulerToFront>()
     let scheduler: EmbeddingScheduler
     private(set) var vectors: [String: [Float]] = [:]
+    private(set) var versions: [String: String] = [:]
+    let library = FakeLibrary()
+    private let jobs = JobList()
     private(set) var ended: [String: FinishReason] = [:]
     private(set) var others: [SchedulerToFront] = []
     private(set) var endings = 0
@@ -51,7 +71,7 @@ private final class Stage {
         let time = Time()
         scheduler = EmbeddingScheduler(
             configuration: configuration, worker: worker, inbox: inbox, front: front, logger: logger,
-            clock: { time.now })
+            clock: { time.now }, weightJobs: WeightJobs(library, wake: {}, start: { [jobs] in jobs.append($0) }))
         self.time = time
     }
 
@@ -71,6 +91,7 @@ private final class Stage {
             case .embeddings(let replies):
                 for reply in replies {
                     vectors[reply.rid] = reply.vector
+                    versions[reply.rid] = reply.weightVersion
                     endings += 1
                 }
             case .ended(let requests):
@@ -82,6 +103,20 @@ private final class Stage {
             default: others.append(message)
             }
         }
+    }
+
+    /// Lets the library's next call end, and the scheduler notice.
+    func runJob() {
+        #expect(jobs.runOne())
+        step()
+    }
+
+    func reply(_ call: UInt64) -> ControlReply? {
+        others.lazy.compactMap { if case .controlled(call, let reply) = $0 { reply } else { nil } }.first
+    }
+
+    static func update(_ path: String, version: String? = nil, call: UInt64 = 1) -> FrontToScheduler {
+        .control(call: call, .updateWeights(WeightUpdate(path: path, version: version, flushesCache: true)))
     }
 
     static func text(_ rid: String, _ ids: [Int32], dimensions: Int? = nil, epoch: UInt64 = 7) -> FrontToScheduler {
@@ -186,6 +221,77 @@ struct EmbeddingSchedulerTests {
         #expect(stage.others.contains(.flushed(call: 1, outcome: .flushed)))
         #expect(
             stage.others.contains { if case .controlled(call: 2, .failed) = $0 { true } else { false } })
+    }
+
+    /// Texts that wait are made on the weights that they came to, later ones on the new, and each says so.
+    @Test func weightsChangeBetweenTexts() {
+        let stage = Stage()
+        let ids = Array(repeating: Int32(1), count: 30)
+        stage.step(Stage.update("w7", version: "seven"))
+        stage.runJob()
+        stage.step(Stage.text("a", ids))
+        #expect(stage.vectors["a"] == [30, 30] && stage.versions["a"] == "default" && stage.reply(1) == nil)
+        // One text a step: two wait when the new weights are there.
+        stage.inbox.messages += [Stage.text("b", ids), Stage.text("c", ids), Stage.text("d", ids)]
+        stage.scheduler.step()
+        stage.runJob()
+        #expect(
+            stage.reply(1)
+                == .done(message: "Succeeded to update model weights. Weight version updated to seven."))
+        #expect(stage.worker.salts == [0: 1, 1: 7])
+        stage.step(Stage.text("e", ids))
+        for _ in 0..<3 { stage.step() }
+        #expect(stage.vectors["d"] == [30, 30] && stage.versions["d"] == "default")
+        #expect(stage.vectors["e"] == [210, 30] && stage.versions["e"] == "seven")
+        #expect(stage.worker.salts == [1: 7] && stage.scheduler.ready.modelPath == "w7")
+        stage.step(
+            .control(call: 2, .nameWeights(version: "eight")),
+            .control(call: 3, .readWeights(name: "matrix", rowCount: 2)))
+        #expect(stage.scheduler.ready.weightVersion == "eight")
+        #expect(stage.reply(3) == .rows(json: "[[0.0],[1.0]]"))
+    }
+
+    @Test func weightsThatFailChangeNothing() {
+        let stage = Stage()
+        stage.step(Stage.update("misfit"), Stage.update("torn3", call: 2), Stage.update("nobody", call: 3))
+        for _ in 0..<4 { stage.runJob() }
+        for call: UInt64 in 1...3 {
+            guard case .failed? = stage.reply(call) else { return #expect(Bool(false), "\(call)") }
+        }
+        stage.step(Stage.text("a", [2]))
+        #expect(stage.vectors["a"] == [2, 1] && stage.worker.salts == [0: 1])
+        #expect(stage.scheduler.ready.weightVersion == "default" && stage.scheduler.ready.modelPath == nil)
+    }
+
+    /// Without room for both, texts that wait are done first and later ones wait; what was there is read again on failure.
+    @Test(arguments: [0, 1, 2]) func weightsChangeInPlace(failures: Int) {
+        let stage = Stage()
+        stage.library.state.withLock { $0.hasRoom = false }
+        let ids = Array(repeating: Int32(1), count: 30)
+        stage.step(Stage.update("w7", version: "seven"))
+        stage.runJob()
+        stage.step(Stage.text("a", ids), Stage.text("b", ids), Stage.text("c", ids))
+        stage.runJob()
+        stage.step(Stage.text("d", ids))
+        stage.step()
+        #expect(stage.vectors["c"] == [30, 30] && stage.vectors["d"] == nil && stage.worker.salts.isEmpty)
+        stage.library.state.withLock { $0.failures = failures }
+        stage.runJob()
+        if failures > 0 { stage.runJob() }
+        stage.step()
+        switch failures {
+        case 0: #expect(stage.vectors["d"] == [210, 30] && stage.worker.salts == [1: 7])
+        case 1: #expect(stage.vectors["d"] == [30, 30] && stage.worker.salts == [0: 1])
+        default: #expect(stage.ended["d"] != nil && stage.worker.salts.isEmpty)
+        }
+        guard failures == 2 else { return #expect(stage.endings == 4) }
+        // Nothing is served until an update succeeds.
+        stage.step(Stage.text("e", ids), Stage.update("w3", call: 2))
+        #expect(stage.ended["e"] != nil)
+        stage.runJob()
+        stage.runJob()
+        stage.step(Stage.text("f", ids))
+        #expect(stage.vectors["f"] == [90, 30])
     }
 
     /// Whatever comes in whatever order, each text has exactly one ending unless its front let go of it.

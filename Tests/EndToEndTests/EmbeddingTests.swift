@@ -55,6 +55,110 @@ extension EndToEnd {
             #expect(scores == scores.sorted(by: >))
         }
 
+        /// Length, prompt, projections and normalisation are as the folder's files say.
+        @Test(arguments: ["text-dense", "text-prompt"])
+        func `texts become what sentence-transformers makes of them`(name: String) throws {
+            let golden = try JSONValue(
+                parsing: ModelVariant.bytes(of: Fixture.model("\(name).golden.json")), options: .files)
+            let server = try Server.serving(Fixture.model(name), ["--dtype", "float32"])
+            let client = HTTPClient(port: server.port)
+            let texts = try #require(golden["texts"])
+            let native = try client.post("/encode", ["text": texts]).json()
+            let openAI = try client.post("/v1/embeddings", ["input": texts, "model": "m"]).json()
+            for (index, expected) in (golden["vectors"]?.arrayValue ?? []).enumerated() {
+                let numbers = expected.arrayValue?.compactMap(\.doubleValue) ?? []
+                let found = native[index]?["embedding"]?.arrayValue?.compactMap(\.doubleValue) ?? []
+                #expect(found.count == numbers.count && !found.isEmpty)
+                for (a, b) in zip(found, numbers) { #expect(abs(a - b) < 1e-5 * max(1, abs(b))) }
+                #expect(openAI["data"]?[index]?["embedding"] == native[index]?["embedding"])
+            }
+        }
+
+        /// Scores are transformers' probabilities of yes against no, with the template and the instruction in force.
+        @Test func `a reranker that answers yes or no`() throws {
+            let golden = try JSONValue(
+                parsing: ModelVariant.bytes(of: Fixture.model("text-judge.golden.json")), options: .files)
+            let model = Fixture.model("text-judge")
+            let server = try Server.serving(
+                model, ["--dtype", "float32", "--chat-template", "\(model)/judge.jinja"])
+            let client = HTTPClient(port: server.port)
+            let query = try #require(golden["query"]), documents = try #require(golden["documents"])
+            for (key, instruction) in [("scores", nil), ("instructed", golden["instruct"])] {
+                var body: JSONObject = ["query": query, "documents": documents]
+                if let instruction { body["instruct"] = instruction }
+                let answer = try client.post("/v1/rerank", .object(body)).json().arrayValue ?? []
+                let expected = golden[key]?.arrayValue?.compactMap(\.doubleValue) ?? []
+                #expect(answer.count == expected.count && answer.count == 4)
+                let scores = answer.compactMap { $0["score"]?.doubleValue }
+                #expect(scores == scores.sorted(by: >))
+                for item in answer {
+                    let index = try #require(item["index"]?.intValue)
+                    #expect(abs((item["score"]?.doubleValue ?? 0) - expected[index]) < 1e-5)
+                    #expect(item["document"] == documents[index] && item["meta_info"] == .null)
+                }
+            }
+        }
+
+        /// Each vector under load is of one of two checkpoints and says of which; what fails changes nothing.
+        @Test func `other weights while vectors are made`() throws {
+            let model = Fixture.model("embed-xlm-roberta")
+            let variant = ModelVariant(of: model, seed: 1)
+            let server = try Server.serving(model)
+            let port = server.port
+            let texts: [JSONValue] = (0..<5).map { .string("Question \($0)" + String(repeating: " x", count: 4 * $0)) }
+            let body: JSONValue = ["text": .array(texts)]
+            @Sendable func vectors() throws -> [(version: String, vector: JSONValue)] {
+                try HTTPClient(port: port).post("/encode", body).json().arrayValue?.map {
+                    ($0["meta_info"]?["weight_version"]?.stringValue ?? "", $0["embedding"] ?? .null)
+                } ?? []
+            }
+            func update(_ path: String, _ version: String) throws -> HTTPClient.Answer {
+                try HTTPClient(port: port).post(
+                    "/update_weights_from_disk", ["model_path": .string(path), "weight_version": .string(version)])
+            }
+            #expect(try update(model, "a").status == 200)
+            let a = try vectors().map(\.vector)
+            #expect(try update(variant.path, "b").status == 200)
+            let expected = ["a": a, "b": try vectors().map(\.vector)]
+            #expect(expected["a"] != expected["b"])
+            let cut = ModelVariant(of: model, seed: 2)
+            cut.change { $0.removeLast(100) }
+            for path in [cut.path, Fixture.model("embed-qwen2"), "no/such-model"] {
+                #expect(try update(path, "bad").status == 400)
+            }
+            #expect(try vectors().map(\.vector) == expected["b"])
+
+            let faults = Synchronized<[String]>([])
+            let seen = Synchronized<Set<String>>([])
+            let isOver = Synchronized(false)
+            let clients = (0..<4).map { client in
+                NamedThread("client-\(client)") {
+                    while !isOver.value {
+                        do {
+                            let found = try vectors()
+                            if found.count != 5 { faults.change { $0.append("\(found.count) vectors") } }
+                            for (index, item) in found.enumerated() {
+                                seen.change { $0.insert(item.version) }
+                                if expected[item.version]?[index] != item.vector {
+                                    faults.change { $0.append("text \(index) of \(item.version)") }
+                                }
+                            }
+                        } catch { faults.change { $0.append("\(error)") } }
+                    }
+                }
+            }
+            for round in 0..<8 {
+                #expect(try update([model, variant.path][round % 2], ["a", "b"][round % 2]).status == 200)
+            }
+            isOver.change { $0 = true }
+            for client in clients { client.join() }
+            #expect(faults.value.isEmpty, "\(faults.value.prefix(3))")
+            #expect(seen.value == ["a", "b"])
+            let info = try HTTPClient(port: port).get("/get_server_info").json()
+            #expect(info["internal_states"]?[0]?["weight_update"]?["updates"] == 10)
+            #expect(try HTTPClient(port: port).get("/model_info").json()["weight_version"] == "b")
+        }
+
         /// Probabilities of labels are those of transformers, whether the beginning comes from the cache or not.
         @Test(arguments: ["qwen2", "llama-scaled"])
         func `scores of label tokens`(name: String) throws {

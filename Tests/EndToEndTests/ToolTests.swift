@@ -42,6 +42,14 @@ extension EndToEnd {
             for part in ["LlamaForCausalLM", "kernels:", "threads:", "parameters:", "KV pool: "] {
                 #expect(output.contains(part), "\(output)")
             }
+            let encoder = run(["inspect", Fixture.model("text-dense")]).output
+            for part in [
+                "kind:                    encoder\n", "mean, divided by its length", "32 to 24, tanh", "16 tokens",
+            ] {
+                #expect(encoder.contains(part), "\(encoder)")
+            }
+            let reward = run(["inspect", Fixture.model("embed-llama-reward")]).output
+            #expect(reward.contains("decoder with a reward") && reward.contains("head:                    1 number\n"))
             let absent = run(["inspect", "/nonexistent"])
             #expect(absent.code == 78 && absent.log.hasPrefix("apus inspect: error: "))
         }

@@ -1,12 +1,24 @@
 import ApusCheckpoint
 package import ApusModels
-import ApusTensor
+package import ApusTensor
+
+/// A model's folder that has been checked and can be read.
+package protocol LoadableModel: Sendable {
+    /// Bytes of the largest tensor, which stands in memory beside its packed form while it is copied.
+    var largestTensorByteCount: Int { get }
+
+    /// Reads and packs the weights; files that change meanwhile are an error.
+    func resident(
+        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+    ) throws -> any ResidentWeights
+}
 
 /// Models on disk, to take the place of the one in service.
 package struct ModelLibrary: WeightLibrary {
-    private let shape: ModelShape
+    private let weightByteCount: Int
     private let kernels: String
-    private let open: @Sendable (_ path: String?, _ format: String?) throws -> ModelLoader
+    /// Finds a model and holds it against the one in service.
+    private let open: @Sendable (_ path: String?, _ format: String?) throws -> any LoadableModel
     private let room: @Sendable () -> Int
 
     /// - Parameters:
@@ -17,32 +29,54 @@ package struct ModelLibrary: WeightLibrary {
         replacing model: Decoder, room: @escaping @Sendable () -> Int,
         open: @escaping @Sendable (_ path: String?, _ format: String?) throws -> ModelLoader
     ) {
-        shape = ModelShape(model)
+        let shape = ModelShape(model)
+        weightByteCount = shape.weightByteCount
         kernels = model.runtime.kernelName
         self.room = room
-        self.open = open
+        self.open = { path, format in
+            let loader = try open(path, format)
+            try loader.check(against: shape)
+            return loader
+        }
+    }
+
+    /// The same for a model that makes vectors.
+    package init(
+        replacing shape: EmbeddingShape, kernels: String, room: @escaping @Sendable () -> Int,
+        open: @escaping @Sendable (_ path: String?, _ format: String?) throws -> EmbeddingLoader
+    ) {
+        weightByteCount = shape.weightByteCount
+        self.kernels = kernels
+        self.room = room
+        self.open = { path, format in
+            let loader = try open(path, format)
+            try loader.check(against: shape)
+            return loader
+        }
     }
 
     package func check(_ path: String?, format: String?) throws(WeightFailure) -> any WeightCandidate {
         do {
             let loader = try open(path, format)
-            try loader.check(against: shape)
             return ModelCandidate(
-                loader: loader, kernels: kernels, byteCount: shape.weightByteCount + loader.largestTensorByteCount,
+                loader: loader, kernels: kernels, byteCount: weightByteCount + loader.largestTensorByteCount,
                 room: room)
         } catch {
             throw WeightFailure(error)
         }
     }
 
+    /// Free memory.
+    package static func room() -> Int { SystemMemory()?.available ?? 0 }
+
     /// What can be taken now: free memory, less what the KV pool has been promised and has not touched yet.
     package static func room(beside pool: KVPool) -> Int {
-        (SystemMemory()?.available ?? 0) - pool.untouchedByteCount
+        room() - pool.untouchedByteCount
     }
 }
 
 private struct ModelCandidate: WeightCandidate {
-    let loader: ModelLoader
+    let loader: any LoadableModel
     let kernels: String
     /// In memory at the height of loading.
     let byteCount: Int
@@ -58,14 +92,29 @@ private struct ModelCandidate: WeightCandidate {
             // One thread, so that the step's own have the processors; the same kernels, since they fix the packing.
             let runtime = try TensorRuntime(threads: 1, kernels: kernels)
             return try withoutActuallyEscaping(progress) { progress in
-                LoadedDecoder(
-                    try loader.load(runtime, copies: true) { done, total in
-                        if total > 0 { progress(Double(done) / Double(total)) }
-                    })
+                try loader.resident(runtime) { done, total in
+                    if total > 0 { progress(Double(done) / Double(total)) }
+                }
             }
         } catch {
             throw WeightFailure(error)
         }
+    }
+}
+
+extension ModelLoader: LoadableModel {
+    package func resident(
+        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+    ) throws -> any ResidentWeights {
+        LoadedDecoder(try load(runtime, copies: true, progress: progress))
+    }
+}
+
+extension EmbeddingLoader: LoadableModel {
+    package func resident(
+        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+    ) throws -> any ResidentWeights {
+        LoadedEmbeddingModel(try load(runtime, copies: true, progress: progress))
     }
 }
 

@@ -11,6 +11,17 @@ package final class LoadedDecoder: ResidentWeights, @unchecked Sendable {
     }
 }
 
+/// The same of a model that makes vectors.
+///
+/// `@unchecked Sendable`: the loading thread lets go of it when it is handed over, and nothing in it changes after.
+package final class LoadedEmbeddingModel: ResidentWeights, @unchecked Sendable {
+    let model: EmbeddingModel
+
+    init(_ model: EmbeddingModel) {
+        self.model = model
+    }
+}
+
 extension ModelRunner {
     package func adopt(_ weights: any ResidentWeights, as generation: Int) {
         guard let loaded = weights as? LoadedDecoder else { preconditionFailure("weights of another kind of worker") }

@@ -24,12 +24,14 @@ struct EmbeddingAnswer: Sendable {
     var rid: String
     var vector: [Float]
     var promptTokens: Int
+    /// Of the weights that made it.
+    var weightVersion: String
 
     /// `meta_info`, as it stands when the answer is sent.
     func metaInfo(_ run: EmbeddingResult, now: Double) -> JSONValue {
         [
             "id": .string(rid), "finish_reason": FinishReason.length(0).json(neverRan: false),
-            "prompt_tokens": JSONValue(promptTokens), "weight_version": .string(run.weightVersion),
+            "prompt_tokens": JSONValue(promptTokens), "weight_version": .string(weightVersion),
             "num_retractions": 0, "e2e_latency": .double(now - run.receivedAt),
             "response_sent_to_client_ts": .double(now),
         ]
@@ -39,7 +41,6 @@ struct EmbeddingAnswer: Sendable {
 struct EmbeddingResult: Sendable {
     /// In the order of the texts.
     var answers: [EmbeddingAnswer]
-    var weightVersion: String
     /// Seconds of the Unix clock.
     var receivedAt: Double
 
@@ -67,12 +68,12 @@ extension FrontService {
             throw .refused("A request may have at most \(configuration.maximumBatch) texts, got \(plan.texts.count).")
         }
         guard !plan.texts.isEmpty else {
-            return EmbeddingResult(answers: [], weightVersion: scheduler.weightVersion, receivedAt: receivedAt)
+            return EmbeddingResult(answers: [], receivedAt: receivedAt)
         }
         try checkDimensions(plan.dimensions, traits)
         let tokenizer = EmbeddingTokenizer(
             codec: codec, ready: scheduler, hasSegments: traits.hasSegments,
-            truncates: configuration.allowAutoTruncate)
+            truncates: configuration.allowAutoTruncate, preparation: traits.preparation)
         let rids = plan.rids ?? plan.texts.map { _ in RequestID.random() }
         let mailbox = Mailbox(count: rids.count)
         let requests = try await work.run(size: size) { () throws(FrontError) in
@@ -93,15 +94,15 @@ extension FrontService {
             try board.dispatch(.embed(request), rid: request.rid, schedulerEpoch: scheduler.schedulerEpoch)
         }
         failIfGone(scheduler)
-        var answers = rids.map { EmbeddingAnswer(rid: $0, vector: [], promptTokens: 0) }
+        var answers = rids.map { EmbeddingAnswer(rid: $0, vector: [], promptTokens: 0, weightVersion: "") }
         while let (index, update) = try await mailbox.next() {
             if let failure = update.finish?.failure { throw failure }
             if case .abort(let message, _, _) = update.finish { throw .refused(message) }
             answers[index].vector = update.vector
+            answers[index].weightVersion = update.weightVersion
             answers[index].promptTokens = update.usage.promptTokens
         }
-        return EmbeddingResult(
-            answers: answers, weightVersion: scheduler.weightVersion, receivedAt: receivedAt)
+        return EmbeddingResult(answers: answers, receivedAt: receivedAt)
     }
 
     private func checkDimensions(_ wanted: Int?, _ traits: EmbeddingTraits) throws(FrontError) {
@@ -131,6 +132,7 @@ struct EmbeddingTokenizer: Sendable {
     let ready: SchedulerReady
     let hasSegments: Bool
     let truncates: Bool
+    let preparation: EmbeddingTraits.Preparation?
 
     func tokens(of text: EmbeddingText) throws(FrontError) -> (ids: [Int32], types: [Int32]) {
         var (ids, types) = try encoded(text)
@@ -151,7 +153,11 @@ struct EmbeddingTokenizer: Sendable {
         switch text {
         case .text(let text):
             do {
-                return (try codec.encode(text, addSpecialTokens: true), [])
+                guard let preparation else { return (try codec.encode(text, addSpecialTokens: true), []) }
+                let prepared = preparation.prefix + (preparation.lowercases ? text.lowercased() : text)
+                return (
+                    try codec.encode(prepared, atMost: preparation.maximumLength ?? codec.modelMaxLength ?? .max), []
+                )
             } catch {
                 throw .refused("The prompt cannot be tokenized: \(error)")
             }

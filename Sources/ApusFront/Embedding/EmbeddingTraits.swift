@@ -16,6 +16,23 @@ package struct EmbeddingTraits: Sendable {
     /// The model tells the first text of a pair from the second.
     package var hasSegments: Bool
     package var shortening: Shortening
+    /// nil: texts become ids as they are.
+    package var preparation: Preparation?
+
+    /// What sentence-transformers does to a text for the model.
+    package struct Preparation: Sendable, Hashable {
+        /// Stands in front of every text.
+        package var prefix: String
+        /// Most tokens, special ones included, beyond which the end is cut off; nil: as many as the tokenizer says.
+        package var maximumLength: Int?
+        package var lowercases: Bool
+
+        package init(prefix: String = "", maximumLength: Int? = nil, lowercases: Bool = false) {
+            self.prefix = prefix
+            self.maximumLength = maximumLength
+            self.lowercases = lowercases
+        }
+    }
 
     package init(
         width: Int, labels: [String]? = nil, isCrossEncoder: Bool = false, hasSegments: Bool = false,

@@ -12,6 +12,8 @@ struct ReplyUpdate: Sendable {
     var promptHidden: [HiddenState] = []
     /// What a model that makes vectors made.
     var vector: [Float] = []
+    /// Of the weights that made it.
+    var weightVersion = ""
     /// The last update of its sample has it.
     var finish: FinishReason?
     /// The request ended before its first step: there are no counts.
@@ -28,6 +30,7 @@ struct ReplyUpdate: Sendable {
         hidden += next.hidden
         promptHidden += next.promptHidden
         vector += next.vector
+        weightVersion = next.weightVersion
         finish = next.finish
         neverRan = next.neverRan
         usage = next.usage
@@ -126,6 +129,7 @@ final class Mailbox: Sendable {
         var update = ReplyUpdate()
         update.finish = .length(0)
         update.vector = reply.vector
+        update.weightVersion = reply.weightVersion
         update.usage = Usage(promptTokens: reply.promptTokens)
         end(index, update)
     }

@@ -9,7 +9,6 @@ package final class Encoder {
     package let configuration: EncoderConfiguration
     private let embeddings: EncoderEmbeddings
     private let layers: [EncoderLayer]
-    private let context: EncoderContext
 
     /// - Parameter scope: Where `embeddings` and `encoder` are.
     init(_ scope: WeightScope, _ configuration: EncoderConfiguration) throws {
@@ -19,7 +18,6 @@ package final class Encoder {
         layers = try (0..<configuration.layerCount).map { layer in
             try EncoderLayer(stack.scope("\(layer)"), configuration)
         }
-        context = EncoderContext(runtime: scope.loader.runtime)
     }
 
     /// Bytes of weights that stay in memory (norms not counted).
@@ -31,8 +29,10 @@ package final class Encoder {
     ///   - tokens: [rows] ids, inside the vocabulary.
     ///   - types: [rows] segments, inside `typeCount`; empty: all 0.
     ///   - texts: Their rows, in order, without gaps, none longer than the context.
+    ///   - context: Where it is computed; the vectors are in its memory.
     package func hidden(
-        _ tokens: UnsafeBufferPointer<Int32>, types: UnsafeBufferPointer<Int32>, texts: [Range<Int>]
+        _ tokens: UnsafeBufferPointer<Int32>, types: UnsafeBufferPointer<Int32>, texts: [Range<Int>],
+        _ context: EncoderContext
     ) -> Matrix {
         precondition(types.isEmpty || types.count == tokens.count)
         context.slots = (0..<tokens.count).map { Int32($0) }

@@ -1,7 +1,7 @@
-import ApusTensor
+package import ApusTensor
 
 /// What the layers of an encoder's pass share: whose rows are whose, and the buffers that they pass on.
-final class EncoderContext {
+package final class EncoderContext {
     let runtime: TensorRuntime
     /// Texts by their rows; each sees itself alone.
     var sequences: [AttentionSequence] = []
@@ -19,7 +19,7 @@ final class EncoderContext {
     let keys = AlignedBuffer()
     let values = AlignedBuffer()
 
-    init(runtime: TensorRuntime) {
+    package init(runtime: TensorRuntime) {
         self.runtime = runtime
     }
 }

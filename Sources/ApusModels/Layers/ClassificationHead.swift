@@ -1,3 +1,4 @@
+import ApusCheckpoint
 package import ApusTensor
 
 #if canImport(Glibc)
@@ -6,7 +7,7 @@ package import ApusTensor
     import Darwin
 #endif
 
-/// From a text's pooled vector to numbers for its classes: one or two projections, as the checkpoint names them.
+/// From a text's pooled vector to numbers for its classes, or to another vector: projections one after the other.
 package struct ClassificationHead {
     enum Activation {
         case none
@@ -33,13 +34,37 @@ package struct ClassificationHead {
     ) throws {
         var width = inputs
         for (index, (name, outputs, bias, then)) in names.enumerated() {
-            let weight = try root.loader.packed(
-                [(name, outputs)], inputs: width, bias: bias,
-                arrangement: .sequential, as: .decision)
-            stages.append(Stage(weight: weight, activation: index == names.count - 1 ? last : then))
+            try append(root, name, inputs: width, outputs: outputs, bias: bias)
+            stages[index].activation = index == names.count - 1 ? last : then
             width = outputs
         }
     }
+
+    /// Those of sentence-transformers, each from a checkpoint of its own.
+    init(_ modules: [(scope: WeightScope, module: SentenceDense)]) throws {
+        for (scope, module) in modules {
+            try append(
+                scope, "linear", inputs: module.inputs, outputs: module.outputs, bias: module.hasBias)
+            stages[stages.count - 1].activation =
+                switch module.activation {
+                case .none: .none
+                case .tanh: .tanh
+                case .rectified: .rectified
+                case .sigmoid: .sigmoid
+                }
+        }
+    }
+
+    private mutating func append(
+        _ scope: WeightScope, _ name: String, inputs: Int, outputs: Int, bias: Bool
+    ) throws {
+        let weight = try scope.loader.packed(
+            [(name, outputs)], inputs: inputs, bias: bias, arrangement: .sequential, as: .decision)
+        stages.append(Stage(weight: weight, activation: .none))
+    }
+
+    /// Widths of the projections, from the pooled vector on: for those who want to know.
+    package var widths: [Int] { stages.map(\.weight.outputs) }
 
     /// x: [texts, hiddenSize]
     ///

@@ -11,16 +11,20 @@ package struct EmbeddingLoader {
     package let elementType: ElementType
     /// Longest text in tokens.
     package let contextLength: Int
+    /// Numbers of what comes out.
+    package let width: Int
     /// Bytes of keys and values of one token; nil: an encoder keeps none.
     package let bytesPerToken: Int?
     /// How projections are kept; nil: in `elementType`.
-    private let quantization: Quantization?
+    package let quantization: Quantization?
     /// nil: an encoder.
     package let decoder: ModelConfiguration?
     /// nil: a decoder.
     package let encoder: EncoderConfiguration?
-    private let modules: SentenceModules?
+    let modules: SentenceModules?
     private let checkpoint: Checkpoint?
+    /// Of the projections behind the pooling.
+    private let denseCheckpoints: [Checkpoint]
 
     /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once.
     ///
@@ -59,12 +63,59 @@ package struct EmbeddingLoader {
             bytesPerToken = nil
         }
         self.quantization = try ModelLoader.quantization(asked: quantization, stored: decoder?.quantization)
-        modules = try SentenceModules(directory: directory)
+        let modules = try SentenceModules(directory: directory)
+        self.modules = modules
+        let dense = kind.classifies ? [] : modules?.dense ?? []
         checkpoint = weights == .checkpoint ? try Checkpoint(directory: directory) : nil
-        if let checkpoint {
-            let source = CheckpointWeights(checkpoint: checkpoint)
-            _ = try model(loader(source, TensorRuntime(threads: 1), purpose: .survey))
+        denseCheckpoints =
+            weights == .checkpoint ? try dense.map { try Checkpoint(directory: "\(directory)/\($0.folder)") } : []
+        var width = decoder?.hiddenSize ?? encoder?.hiddenSize ?? 0
+        for module in dense {
+            guard module.inputs == width else {
+                throw CheckpointError.configuration(
+                    path: "\(directory)/\(module.folder)/config.json",
+                    reason: "in_features is \(module.inputs), but vectors of \(width) come in")
+            }
+            width = module.outputs
         }
+        self.width = kind.classifies ? identity.labels.count : width
+        if let checkpoint {
+            let runtime = try TensorRuntime(threads: 1)
+            _ = try model(
+                loader(CheckpointWeights(checkpoint: checkpoint), runtime, purpose: .survey),
+                dense: denseCheckpoints.map {
+                    loader(CheckpointWeights(checkpoint: $0), runtime, purpose: .survey)
+                })
+        }
+    }
+
+    /// How tokens become one vector.
+    package var pooling: Pooling {
+        // Without files that say more: the first token, as BERT was trained; the last one of a decoder, which saw all.
+        let usual: Pooling = kind.isEncoder ? .firstToken : .lastToken
+        return kind.classifies ? usual : modules?.pooling ?? usual
+    }
+
+    package var normalizes: Bool { !kind.classifies && modules?.normalizes ?? true }
+
+    /// Projections between the pooled vector and the one that comes out.
+    package var dense: [SentenceDense] { kind.classifies ? [] : modules?.dense ?? [] }
+
+    /// Numbers of all tensors, those of `dense` included.
+    package var parameterCount: Int {
+        ([checkpoint].compactMap(\.self) + denseCheckpoints).reduce(0) { sum, checkpoint in
+            sum
+                + checkpoint.tensorNames.reduce(0) { $0 + (checkpoint.shape(of: $1)?.reduce(1, *) ?? 0) }
+        }
+    }
+
+    /// Bytes of the largest tensor, which stands in memory beside its packed form while it is copied.
+    package var largestTensorByteCount: Int { checkpoint?.largestTensorByteCount ?? 0 }
+
+    /// Holds the model against one in service.
+    package func check(against model: EmbeddingShape) throws(ModelError) {
+        guard let difference = model.difference(from: EmbeddingShape(self, weightByteCount: 0)) else { return }
+        throw .otherModel(reason: difference)
     }
 
     private func loader(
@@ -78,33 +129,47 @@ package struct EmbeddingLoader {
 
     /// Reads and packs the weights.
     ///
-    /// - Parameter progress: Called on this thread with bytes read and bytes in all (0: unknown).
+    /// - Parameters:
+    ///   - copies: Others may write to the files meanwhile: nothing is read where it is mapped, and a change is an error.
+    ///   - progress: Called on this thread with bytes read and bytes in all (0: unknown).
     package func load(
-        _ runtime: TensorRuntime, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws -> EmbeddingModel {
-        let source: any WeightSource =
-            checkpoint.map { CheckpointWeights(checkpoint: $0) } ?? RandomWeights(runtime: runtime)
-        return try model(loader(source, runtime, progress: progress))
+        func source(_ checkpoint: Checkpoint?) -> any WeightSource {
+            checkpoint.map { CheckpointWeights(checkpoint: $0, copies: copies) } ?? RandomWeights(runtime: runtime)
+        }
+        let model = try model(
+            loader(source(checkpoint), runtime, progress: progress),
+            dense: dense.indices.map { index in
+                loader(source(checkpoint == nil ? nil : denseCheckpoints[index]), runtime)
+            })
+        if copies {
+            for checkpoint in [checkpoint].compactMap(\.self) + denseCheckpoints { try checkpoint.checkUnchanged() }
+        }
+        return model
     }
 
-    private func model(_ loader: WeightLoader) throws -> EmbeddingModel {
+    /// - Parameter loaders: For each of `dense`.
+    private func model(_ loader: WeightLoader, dense loaders: [WeightLoader]) throws -> EmbeddingModel {
+        let projections = try denseHead(loaders)
         let root = WeightScope(loader: loader, path: "")
         if let encoder {
             let scope = root.scope(bodyPath(of: ["", "bert", "roberta"], holding: "embeddings.word_embeddings.weight"))
             let body = EmbeddingModel.Body.encoder(try Encoder(scope, encoder))
-            let head = kind.classifies ? try encoderHead(root, body: scope, encoder) : nil
-            // Without files that say more: the first token, as BERT was trained, at length 1.
-            return EmbeddingModel(
-                body, pooling: head != nil ? .firstToken : modules?.pooling ?? .firstToken, head: head,
-                normalizes: head == nil && modules?.normalizes ?? true, loader: loader)
+            let head = kind.classifies ? try encoderHead(root, body: scope, encoder) : projections
+            return EmbeddingModel(body, pooling: pooling, head: head, normalizes: normalizes, loader: loader)
         }
         guard let decoder else { preconditionFailure("a loader has one configuration") }
         let scope = root.scope(bodyPath(of: ["", "model"], holding: "embed_tokens.weight"))
         let body = EmbeddingModel.Body.decoder(try Decoder(scope, decoder, headless: true))
-        let head = try decoderHead(root, decoder)
-        return EmbeddingModel(
-            body, pooling: head != nil ? .lastToken : modules?.pooling ?? .lastToken, head: head,
-            normalizes: head == nil && modules?.normalizes ?? true, loader: loader)
+        let head = try decoderHead(root, decoder) ?? projections
+        return EmbeddingModel(body, pooling: pooling, head: head, normalizes: normalizes, loader: loader)
+    }
+
+    private func denseHead(_ loaders: [WeightLoader]) throws -> ClassificationHead? {
+        guard !dense.isEmpty else { return nil }
+        return try ClassificationHead(
+            zip(loaders, dense).map { loader, module in (WeightScope(loader: loader, path: ""), module) })
     }
 
     /// Checkpoints of a bare body have its tensors at their root, others a step below.
@@ -150,5 +215,11 @@ package struct EmbeddingLoader {
             identity.members["sbert_ce_default_activation_function"]?.stringValue
             ?? identity.members["sentence_transformers"]?["activation_fn"]?.stringValue
         return name?.hasSuffix("Sigmoid") ?? false ? .sigmoid : .none
+    }
+}
+
+extension Checkpoint {
+    var largestTensorByteCount: Int {
+        tensorNames.reduce(0) { max($0, (try? tensor($1).range.count) ?? 0) }
     }
 }

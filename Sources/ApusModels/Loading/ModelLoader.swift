@@ -98,8 +98,7 @@ package struct ModelLoader {
 
     /// Bytes of the largest tensor, which stands in memory beside its packed form while it is copied.
     package var largestTensorByteCount: Int {
-        guard let checkpoint else { return 0 }
-        return checkpoint.tensorNames.reduce(0) { max($0, (try? checkpoint.tensor($1).range.count) ?? 0) }
+        checkpoint?.largestTensorByteCount ?? 0
     }
 
     /// Tokens that end a sequence, of both configurations, each once.

@@ -1,4 +1,5 @@
 import ApusEngine
+import ApusJSON
 import ApusWire
 
 /// What operators asked of the weights and the memory: done one after the other, in order.
@@ -44,6 +45,14 @@ struct WeightWork {
 
     /// Only requests that have begun may run.
     var isDraining: Bool { if case .draining = stage { true } else { false } }
+
+    /// `weight_update` of the server's state.
+    var json: JSONValue {
+        [
+            "mode": JSONValue(mode?.rawValue), "updates": .integer(Int64(updates)),
+            "failures": .integer(Int64(failures)), "pending": .integer(Int64(items.count)),
+        ]
+    }
 
     /// Another front cannot make sense of the replies to come.
     mutating func forgetCallers() {

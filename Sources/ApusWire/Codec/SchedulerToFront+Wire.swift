@@ -116,19 +116,20 @@ extension EndedRequest: WireElement {
 }
 
 extension EmbeddingReply: WireElement {
-    package static var leastByteCount: Int { String.leastByteCount + 4 + 8 + Timing.byteCount }
+    package static var leastByteCount: Int { 2 * String.leastByteCount + 4 + 8 + Timing.byteCount }
 
     package func write(to writer: inout WireWriter) {
         writer.append(rid)
         writer.append(vector)
         writer.append(promptTokens)
         writer.append(timing)
+        writer.append(weightVersion)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             rid: try reader.value(), vector: try reader.value(), promptTokens: try reader.value(),
-            timing: try reader.value())
+            timing: try reader.value(), weightVersion: try reader.value())
     }
 }
 

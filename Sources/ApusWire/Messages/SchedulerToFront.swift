@@ -73,8 +73,13 @@ package struct EmbeddingReply: Sendable, Equatable {
     package var vector: [Float]
     package var promptTokens: Int
     package var timing: Timing
+    /// Of the weights that made it.
+    package var weightVersion: String
 
-    package init(rid: String, vector: [Float], promptTokens: Int, timing: Timing = Timing()) {
+    package init(
+        rid: String, vector: [Float], promptTokens: Int, timing: Timing = Timing(), weightVersion: String = "default"
+    ) {
+        self.weightVersion = weightVersion
         self.rid = rid
         self.vector = vector
         self.promptTokens = promptTokens

@@ -59,7 +59,7 @@ struct EmbeddingSchedulerRole {
             ).description
         let scheduler = EmbeddingScheduler(
             configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger,
-            wake: { wake.wake() })
+            library: library(model), wake: { wake.wake() })
         log(model, scheduler.limits, chunk: chunk)
 
         let directory = role.directory
@@ -74,6 +74,19 @@ struct EmbeddingSchedulerRole {
             return role.ending.isAsked
         }
         heartbeat.finish()
+    }
+
+    /// What may take the model's place.
+    private func library(_ model: EmbeddingModel) -> ModelLibrary {
+        let (role, quantization) = (role, loader.quantization)
+        return ModelLibrary(
+            replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
+            kernels: model.runtime.kernelName, room: ModelLibrary.room
+        ) { path, format in
+            let found = try ModelFiles.embeddingLoader(role, path: path, format: format, quantization: quantization)
+            guard let found else { throw WeightFailure.unfit(reason: "it is a model that generates") }
+            return found
+        }
     }
 
     private func load(_ runtime: TensorRuntime, onProgress: @escaping (Double) -> Void) throws -> EmbeddingModel {

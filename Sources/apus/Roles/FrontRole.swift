@@ -96,7 +96,7 @@ struct FrontRole: Sendable {
         front.access = secrets.access
         front.modelType = model.modelType
         front.architectures = model.members["architectures"]?.arrayValue?.compactMap(\.stringValue)
-        front.embedding = ModelFiles.embeddingTraits(model, isAsked: given.isEmbedding)
+        front.embedding = try ModelFiles.embeddingTraits(model, directory: directory, isAsked: given.isEmbedding)
         front.loadFormat = given.loadFormat
         // The reference reports this parser under its newer name.
         front.toolCallParser = given.toolCallParser == "qwen25" ? "qwen" : given.toolCallParser

@@ -25,14 +25,9 @@ enum ModelFiles {
         _ role: RoleLaunch, path: String? = nil, format: String? = nil, quantization: Quantization? = nil
     ) throws -> ModelLoader {
         let given = role.configuration
-        let format = format ?? given.loadFormat
-        guard ["auto", "safetensors", "dummy"].contains(format) else {
-            throw WeightFailure.unfit(
-                reason: "load_format '\(format)' is not supported; auto, safetensors and dummy are")
-        }
         let loader = try ModelLoader(
             directory: path.map { try allowed($0, role) } ?? modelDirectory(role),
-            weights: format == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
+            weights: try weights(format ?? given.loadFormat), elementType: elementType(given.dtype),
             quantization: quantization ?? given.quantization.flatMap(Quantization.init(name:)),
             overrides: given.modelOverrides)
         guard path != nil || given.quantization != "compressed-tensors" || loader.configuration.quantization != nil
@@ -57,9 +52,15 @@ enum ModelFiles {
     }
 
     /// The model, checked and not yet read, if it is one that makes vectors; nil: it generates.
-    static func embeddingLoader(_ role: RoleLaunch) throws -> EmbeddingLoader? {
+    ///
+    /// - Parameters:
+    ///   - path: nil: the launch's, and so for `format`.
+    ///   - quantization: Of the model whose place it is to take; nil: the launch's.
+    static func embeddingLoader(
+        _ role: RoleLaunch, path: String? = nil, format: String? = nil, quantization: Quantization? = nil
+    ) throws -> EmbeddingLoader? {
         let given = role.configuration
-        let directory = try modelDirectory(role)
+        let directory = try path.map { try allowed($0, role) } ?? modelDirectory(role)
         let identity = try ModelIdentity(directory: directory, overrides: given.modelOverrides)
         guard ModelRegistry.embeddingKind(of: identity.architecture, isAsked: given.isEmbedding) != nil else {
             guard !given.isEmbedding else {
@@ -71,12 +72,24 @@ enum ModelFiles {
         }
         return try EmbeddingLoader(
             directory: directory, isAsked: given.isEmbedding,
-            weights: given.loadFormat == "dummy" ? .random : .checkpoint, elementType: elementType(given.dtype),
-            quantization: given.quantization.flatMap(Quantization.init(name:)), overrides: given.modelOverrides)
+            weights: try weights(format ?? given.loadFormat), elementType: elementType(given.dtype),
+            quantization: quantization ?? given.quantization.flatMap(Quantization.init(name:)),
+            overrides: given.modelOverrides)
+    }
+
+    /// What `--load-format`, or a request's `load_format`, means.
+    private static func weights(_ format: String) throws -> ModelLoader.Weights {
+        guard ["auto", "safetensors", "dummy"].contains(format) else {
+            throw WeightFailure.unfit(
+                reason: "load_format '\(format)' is not supported; auto, safetensors and dummy are")
+        }
+        return format == "dummy" ? .random : .checkpoint
     }
 
     /// What the front must know of a model that makes vectors; nil: it generates.
-    static func embeddingTraits(_ identity: ModelIdentity, isAsked: Bool) -> EmbeddingTraits? {
+    static func embeddingTraits(
+        _ identity: ModelIdentity, directory: String, isAsked: Bool
+    ) throws -> EmbeddingTraits? {
         guard let kind = ModelRegistry.embeddingKind(of: identity.architecture, isAsked: isAsked) else { return nil }
         let labels = kind == .decoder(.reward) ? ["LABEL_0"] : identity.labels
         var traits = EmbeddingTraits(
@@ -84,6 +97,12 @@ enum ModelFiles {
             labels: kind.classifies ? labels : nil, isCrossEncoder: kind.isEncoder && kind.classifies,
             hasSegments: kind.isEncoder && identity.members["type_vocab_size"]?.intValue ?? 2 > 1)
         if kind == .encoder(offsetsPositions: true, classifies: kind.classifies) { traits.hasSegments = false }
+        if !kind.classifies {
+            if let last = try SentenceModules(directory: directory)?.dense.last { traits.width = last.outputs }
+            traits.preparation = try SentenceTexts(directory: directory).map {
+                .init(prefix: $0.prefix, maximumLength: $0.maximumLength, lowercases: $0.lowercases)
+            }
+        }
         if let sizes = identity.members["matryoshka_dimensions"]?.arrayValue, !sizes.isEmpty {
             traits.shortening = .only(sizes.compactMap(\.intValue))
         } else if identity.members["is_matryoshka"]?.boolValue ?? false {

@@ -71,6 +71,10 @@ struct TokenizerCodec: PromptCodec {
         tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
     }
 
+    func encode(_ text: String, atMost count: Int) -> [Int32] {
+        tokenizer.encodeSingle(text, addSpecialTokens: true, maximumLength: count).ids
+    }
+
     func encodePair(_ first: String, _ second: String) -> Encoding {
         tokenizer.encodePair(first, second, addSpecialTokens: true)
     }

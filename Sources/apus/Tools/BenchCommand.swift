@@ -32,6 +32,8 @@ struct BenchCommand: ParsableCommand {
     var texts = "1x32,32x32,1x128,8x128,8x512"
     @Option(help: "Seconds for each figure.")
     var seconds = 3.0
+    @Flag(help: "After each decode figure, what recording experts adds to a step.")
+    var recordExperts = false
     @Flag(help: "Leave the machine's limits unmeasured.")
     var noMachine = false
     @Flag(help: "Print JSON, a line a figure.")
@@ -96,6 +98,10 @@ struct BenchCommand: ParsableCommand {
                     title: "decode \(batch[0]) x \(batch[1])", count: batch[0], unit: "tokens",
                     outcome: try bench.decode(streams: batch[0], context: batch[1], seconds: seconds),
                     floor: limits.map { cost.decodeSeconds(batch: batch[0], context: batch[1], on: $0) }))
+            guard recordExperts else { continue }
+            let share = try bench.recordingCost(streams: batch[0], context: batch[1], seconds: seconds)
+            guard let share else { throw Failure("argument --record-experts: the model has none", code: Failure.usage) }
+            print("    recording experts: \((share * 1e4).rounded() / 100)%")
         }
     }
 

@@ -18,6 +18,8 @@ struct InspectCommand: ParsableCommand {
     var dtype = "bfloat16"
     @Option(help: "w8a8_int8, int4 or int4-128: what ceilings are told for.")
     var quantization: String?
+    @ArgumentParser.Flag(help: "As a server with this flag would take the model: to make embeddings.")
+    var isEmbedding = false
     @ArgumentParser.Flag(help: "Measure this machine's limits (ten seconds), and tell what they leave to the model.")
     var machine = false
     @ArgumentParser.Flag(help: "With --machine: as JSON, for apus-bench --machine-limits.")
@@ -40,8 +42,14 @@ struct InspectCommand: ParsableCommand {
     /// What the model's steps cost; nil when `--machine` stands alone.
     private func cost() throws -> StepCost? {
         guard let model else { return nil }
-        let configuration = try ModelConfiguration(
-            directory: ModelDirectory.resolve(model, environment: Executable.environment))
+        let directory = try ModelDirectory.resolve(model, environment: Executable.environment)
+        let architecture = try ModelIdentity(directory: directory).architecture
+        guard ModelRegistry.embeddingKind(of: architecture, isAsked: false)?.isEncoder != true else {
+            throw Failure(
+                "argument --machine: ceilings are those of decoders; apus bench tells an encoder's", code: Failure.usage
+            )
+        }
+        let configuration = try ModelConfiguration(directory: directory)
         return try BenchModel.cost(configuration, dtype: dtype, quantization: quantization, kvCacheFormat: "auto")
     }
 
@@ -84,6 +92,10 @@ struct InspectCommand: ParsableCommand {
         let environment = Executable.environment
         let name = try model ?? BundledModel.find(executable: Executable.path, environment: environment)
         let directory = try ModelDirectory.resolve(name, environment: environment)
+        let architecture = try ModelIdentity(directory: directory).architecture
+        if isEmbedding || ModelRegistry.embeddingKind(of: architecture, isAsked: false) != nil {
+            return try EmbeddingFacts(directory: directory, dtype: dtype).facts
+        }
         let configuration = try ModelConfiguration(directory: directory)
         let element = try BenchModel.elementType(dtype)
         try ModelRegistry.check(configuration)

@@ -193,9 +193,10 @@ import Testing
         try check(SchedulerToFront.healthy(rid: "h"), "04 05", "01000000 68")
         try check(
             SchedulerToFront.embeddings([
-                EmbeddingReply(rid: "e", vector: [1, -0.5], promptTokens: 4, timing: timing())
+                EmbeddingReply(rid: "e", vector: [1, -0.5], promptTokens: 4, timing: timing(), weightVersion: "v")
             ]), "04 11",
-            "01000000 01000000 65", "02000000 0000803f 000000bf", "0400000000000000", Self.timing)
+            "01000000 01000000 65", "02000000 0000803f 000000bf", "0400000000000000", Self.timing,
+            "01000000 76")
         try check(SchedulerToFront.flushed(call: 1, outcome: .timedOut), "04 06", "0100000000000000 02")
         try check(
             SchedulerToFront.state(call: 1, SchedulerState(load: load, details: "")), "04 07", "0100000000000000",

@@ -54,7 +54,7 @@ struct RandomMessages {
                 array {
                     EmbeddingReply(
                         rid: $0.text(), vector: $0.array { Float($0.int32()) / 7 }, promptTokens: $0.int(),
-                        timing: $0.timing())
+                        timing: $0.timing(), weightVersion: $0.text())
                 })
         case 0: .loading(schedulerEpoch: random.next(), processID: int32(), share: double())
         case 1:

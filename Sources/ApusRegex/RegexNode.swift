@@ -36,7 +36,7 @@ package indirect enum RegexNode: Sendable {
 package enum RegexSyntax: Sendable {
     /// Oniguruma's Ruby syntax, as far as tokenizers use it.
     case oniguruma
-    /// Python's `re` with text patterns, less what looks around or back.
+    /// Python's `re` with text patterns, less what looks back at groups, or around at more than one character.
     case python
     /// The same, where a class such as `\d`, negated or not, has only members that Python and ECMAScript agree on:
     /// JSON Schema means ECMAScript's patterns, and many validators use others. `\p{..}` is known too.
@@ -65,6 +65,21 @@ package struct RegexError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RegexNode {
+    /// What it matches, if that is always exactly one character.
+    var characters: CodePointRanges? {
+        switch self {
+        case .set(let set): return set
+        case .alternatives(let nodes):
+            var union = CodePointRanges([] as [Range<UInt32>])
+            for node in nodes {
+                guard let set = node.characters else { return nil }
+                union = union.union(set)
+            }
+            return union
+        default: return nil
+        }
+    }
+
     /// States of an automaton that has one for each set, repetitions written out; `Int.max` beyond all bounds.
     package var size: Int {
         switch self {

@@ -12,10 +12,13 @@ extension RegexParser {
     func finish(_ node: RegexNode, _ form: GroupForm) throws(RegexError) -> RegexNode {
         switch form {
         case .plain, .complete: return node
-        case .lookahead(let isNegative): return .lookahead(node, isNegative: isNegative)
+        case .lookahead(let isNegative):
+            if isRuby { return .lookahead(node, isNegative: isNegative) }
+            guard let set = node.characters else { throw refused("look-ahead of more than one character") }
+            return .lookahead(.set(set), isNegative: isNegative)
         case .atomic: return .atomic(node)
         case .lookbehind(let isNegative):
-            guard case .set(let set) = node else { throw refused("lookbehind of more than a class") }
+            guard let set = node.characters else { throw refused("look-behind of more than one character") }
             return .lookbehind(set, isNegative: isNegative)
         }
     }
@@ -48,7 +51,9 @@ extension RegexParser {
             while index < scalars.count, scalars[index] != ")" { index += 1 }
             guard take(")") else { throw refused("an unclosed comment") }
             return .complete
-        case "=", "!": throw refused("look-ahead (?\(scalars[index])")
+        case "=", "!":
+            index += 1
+            return .lookahead(isNegative: scalars[index - 1] == "!")
         case ">": throw refused("an atomic group (?>")
         case "(": throw refused("a conditional (?(")
         case "P", "<":
@@ -56,7 +61,8 @@ extension RegexParser {
             if take("=") { throw refused("a back reference (?P=") }
             guard take("<") else { throw refused("(?P that begins no named group") }
             if !isPython, index < scalars.count, "=!".unicodeScalars.contains(scalars[index]) {
-                throw refused("look-behind (?<\(scalars[index])")
+                index += 1
+                return .lookbehind(isNegative: scalars[index - 1] == "!")
             }
             // ECMAScript writes (?<name>…), Python (?P<name>…).
             guard isPython || syntax != .python else { throw refused("a group (?<, which Python writes (?P<") }

@@ -6,6 +6,13 @@ package struct ScalarNFA: Sendable {
         package let target: Int
     }
 
+    /// What must hold at a place, of which nothing is read.
+    private enum Condition {
+        case assertion(RegexNode.Assertion)
+        case before(CodePointRanges, isNegative: Bool)
+        case after(CodePointRanges, isNegative: Bool)
+    }
+
     /// What stands on both sides of a place in a text; nil: the text begins or ends there.
     package struct Place: Sendable {
         package var before: UInt32?
@@ -21,7 +28,7 @@ package struct ScalarNFA: Sendable {
     }
 
     package private(set) var edges: [[Edge]] = []
-    private var jumps: [[(target: Int, condition: RegexNode.Assertion?)]] = []
+    private var jumps: [[(target: Int, condition: Condition?)]] = []
     private var accepting = 0
 
     /// `node` is of Python's syntax, and small enough for its repetitions to be written out (`RegexNode.size`).
@@ -66,11 +73,20 @@ package struct ScalarNFA: Sendable {
         var waiting = states
         while let state = waiting.popLast() {
             guard seen.insert(state).inserted else { continue }
-            for jump in jumps[state] where jump.condition.map({ place?.satisfies($0) ?? false }) ?? true {
+            for jump in jumps[state] where jump.condition.map({ holds($0, at: place) }) ?? true {
                 waiting.append(jump.target)
             }
         }
         return seen.sorted()
+    }
+
+    private func holds(_ condition: Condition, at place: Place?) -> Bool {
+        guard let place else { return false }
+        switch condition {
+        case .assertion(let assertion): return place.satisfies(assertion)
+        case .before(let set, let isNegative): return (place.before.map(set.contains) ?? false) != isNegative
+        case .after(let set, let isNegative): return (place.after.map(set.contains) ?? false) != isNegative
+        }
     }
 
     /// The whole text matches a pattern without assertions.
@@ -88,7 +104,11 @@ package struct ScalarNFA: Sendable {
         switch node {
         case .empty: jumps[start].append((end, nil))
         case .set(let set): edges[start].append(Edge(set: set, target: end))
-        case .assertion(let assertion): jumps[start].append((end, assertion))
+        case .assertion(let assertion): jumps[start].append((end, .assertion(assertion)))
+        case .lookbehind(let set, let isNegative):
+            jumps[start].append((end, .before(set, isNegative: isNegative)))
+        case .lookahead(.set(let set), let isNegative):
+            jumps[start].append((end, .after(set, isNegative: isNegative)))
         case .alternatives(let nodes): for node in nodes { connect(node, from: start, to: end) }
         case .sequence(let nodes):
             let last = nodes.reduce(start) { follow($0, $1) }
@@ -108,7 +128,7 @@ package struct ScalarNFA: Sendable {
                 state = loop
             }
             jumps[state].append((end, nil))
-        case .lookahead, .lookbehind, .atomic: preconditionFailure("Python's syntax as it is read has none of these")
+        case .lookahead, .atomic: preconditionFailure("Python's syntax as it is read has none of these")
         }
     }
 

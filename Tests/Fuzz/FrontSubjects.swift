@@ -46,6 +46,7 @@ private struct BytesAsTokens: PromptCodec {
         specialTokens: [:])
 
     func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] { text.utf8.map(Int32.init) }
+    func encode(_ text: String, atMost count: Int) -> [Int32] { text.utf8.prefix(count).map(Int32.init) }
     func encodePair(_ first: String, _ second: String) -> Encoding { Encoding(ids: [], typeIDs: []) }
     func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
         String(decoding: ids.compactMap { UInt8(exactly: $0) }, as: UTF8.self)

@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import random
+import re
 import threading
 import time
 
@@ -14,6 +15,14 @@ class Tally:
         self.lock = threading.Lock()
         self.counts = {}
         self.wrong = []
+        self.errors = {}
+        self.longest = 0.0
+
+    def note_error(self, text):
+        """Counts errors by their words, whatever ids and numbers are in them."""
+        words = re.sub(r"[0-9a-f]{32}|\d+", "#", str(text))[:160]
+        with self.lock:
+            self.errors[words] = self.errors.get(words, 0) + 1
 
     def add(self, name):
         with self.lock:

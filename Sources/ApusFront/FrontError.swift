@@ -108,9 +108,9 @@ extension FrontError {
         case .methodNotAllowed(let allow): response.headers[.allow] = allow
         // What is left of the body is not read: the connection can carry no further request.
         case .bodyTooLarge, .bodyTooSlow: response.headers[.connection] = "close"
-        case .unavailable(503, _): response.headers[.retryAfter] = "1"
         default: break
         }
+        if status == 503 { response.headers[.retryAfter] = "1" }
         return response
     }
 

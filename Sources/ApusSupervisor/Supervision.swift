@@ -155,7 +155,8 @@ package struct Supervision: Sendable {
     }
 
     private mutating func restart(_ role: Role, _ status: ProcessEnding, readyAt: Double?, at now: Double) -> [Action] {
-        if status.isConfigurationError {
+        // One that has served with this configuration will serve again when what it misses is back: a disk, a folder.
+        if status.isConfigurationError && !children[role]!.wasEverReady {
             // The role has said on stderr what is wrong.
             return fail(code: status.shellCode, log: [])
         }

@@ -124,6 +124,62 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", "POST /gen", "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Le"])
+    func halfARequestHoldsNoConnection(_ half: String) async throws {
+        try await withFront(.live, configure: { $0.keepAlive = 0.2 }) { server in
+            let port = try port(server)
+            let start = Clocks.monotonic()
+            let text = await onThread {
+                let client = RawClient(port: port)
+                client.send(half)
+                return client.receive()
+            }
+            // Closed, with or without a word: nobody waits until the client's own patience ends.
+            #expect((text.isEmpty || text.hasPrefix("HTTP/1.1 4")) && Clocks.monotonic() - start < 9)
+            let other = await onThread {
+                let client = RawClient(port: port)
+                client.sendGenerate(#"{"text":"z","sampling_params":{"max_new_tokens":1}}"#)
+                return client.receive(until: "}")
+            }
+            #expect(other.hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func aClientThatHasSaidAllIsAnsweredOrForgotten() async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let text = await onThread {
+                let client = RawClient(port: port)
+                client.sendGenerate(#"{"text":"a","sampling_params":{"max_new_tokens":1}}"#)
+                client.endSending()
+                return client.receive()
+            }
+            // Half a connection is taken for a client that has gone, unless the answer was quicker.
+            #expect(["HTTP/1.1 200", "HTTP/1.1 499"].contains { text.hasPrefix($0) }, "\(text)")
+            #expect(await server.ring.waits { Set($0.released) == Set($0.requests.map(\.rid)) })
+            #expect(server.front.service.board.clientCount == 0)
+        }
+    }
+
+    @Test(arguments: [1, 2_000])
+    func headersAreBounded(count: Int) async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let text = await onThread {
+                let client = RawClient(port: port)
+                client.send("GET /v1/models HTTP/1.1\r\nHost: x\r\n")
+                for index in 0..<count {
+                    client.send("x-\(index): \(String(repeating: "a", count: 200_000 / count))\r\n")
+                }
+                client.send("\r\n")
+                return client.receive(until: "\r\n\r\n")
+            }
+            #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 4"), "\(text)")
+            let other = try await server.generate(["text": "z", "sampling_params": ["max_new_tokens": 1]])
+            #expect(other.status == 200)
+        }
+    }
+
     @Test func allBodiesTogetherAreBounded() async throws {
         try await withFront(.live, configure: { $0.bodyBudget = 100 }) { server in
             let small: JSONValue = ["text": "a", "sampling_params": ["max_new_tokens": 1]]

@@ -68,6 +68,9 @@ final class RawClient {
         close(descriptor)
     }
 
+    /// Closes its half of the connection.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     func sendGenerate(_ body: String) {
         send(
             "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

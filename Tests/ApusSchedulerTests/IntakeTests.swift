@@ -124,6 +124,24 @@ import Testing
         #expect(bench.streams["b"]?.finish != nil)
     }
 
+    @Test func tenThousandWaitAndTheNextOneIsRefused() {
+        let bench = Bench(worker: FakeWorker(slotCount: 4096, contextLength: 64)) {
+            $0.maxRunningRequests = 1
+            $0.maxQueuedRequests = 10_000
+        }
+        bench.generate("runs", prompt, limit: 50) { $0.ignoreEOS = true }
+        bench.step()
+        for index in 0..<10_001 { bench.generate("r\(index)", prompt, limit: 1) }
+        while !bench.inbox.messages.isEmpty { bench.step() }
+        #expect(refusal(bench, "r10000") == .refused("The request queue is full.", status: 503))
+        #expect(bench.ended.count == 1)
+        // They leave as they came.
+        bench.send(.abort(.everything))
+        bench.runToIdle()
+        #expect(bench.ended.count == 10_001 && bench.streams["runs"]?.finish == .aborted)
+        #expect(bench.isPoolWhole)
+    }
+
     @Test func anIdInFlightIsRefusedAndOneFinishedIsFree() {
         let bench = Bench()
         bench.generate("a", prompt, limit: 3)

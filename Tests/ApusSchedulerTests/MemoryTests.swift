@@ -118,6 +118,21 @@ import Testing
         #expect(NewTokenRatio(configuration { $0.conservativeness = 9 }).value == 1)
     }
 
+    @Test func promptsOfAHundredThousandTokensRunBesideStreams() {
+        let bench = Bench(worker: FakeWorker(slotCount: 110_000, contextLength: 131_072)) {
+            $0.chunkedPrefillSize = 16_384
+        }
+        start(bench, "stream", [2, 3, 4], limit: 12)
+        bench.step()
+        var longest = 0
+        bench.worker.onForward = { longest = max(longest, $0.tokens.count) }
+        start(bench, "long", (0..<100_000).map { Int32($0 % 50 + 2) }, limit: 2)
+        bench.runToIdle()
+        #expect(bench.streams["long"]?.finish == .length(2) && longest <= 16_385)
+        #expect(bench.streams["stream"]?.finish == .length(12))
+        #expect(bench.isPoolWhole)
+    }
+
     @Test func aPromptAsLongAsThePoolAllowsIsServed() {
         for pageSize in [1, 4, 16] {
             let bench = Bench(worker: FakeWorker(slotCount: 64, contextLength: 4096)) {

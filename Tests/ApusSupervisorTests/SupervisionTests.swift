@@ -75,6 +75,14 @@ struct SupervisionTests {
         #expect(supervision.handle(.tick, at: 9).isEmpty)
     }
 
+    @Test func `what a role misses that has served may come back`() {
+        var supervision = begun(ready: true)
+        #expect(deeds(supervision.handle(.exited(.scheduler, .code(78)), at: 1)).isEmpty)
+        #expect(supervision.handle(.tick, at: 9) == [.start(.scheduler)])
+        #expect(deeds(supervision.handle(.exited(.scheduler, .code(78)), at: 10)).isEmpty)
+        #expect(supervision.handle(.tick, at: 19) == [.start(.scheduler)])
+    }
+
     @Test(arguments: [(ProcessEnding.code(1), 1 as Int32), (.code(7), 7), (.signal(9), 137), (.code(0), 1)])
     func `deaths before the first readiness are limited`(status: ProcessEnding, code: Int32) throws {
         var supervision = begun(ready: false)

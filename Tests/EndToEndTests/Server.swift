@@ -19,10 +19,12 @@ final class Server {
 
     /// Starts `apus`, or another `executable`, with `arguments`; nothing of this machine's settings plays a part.
     ///
-    /// - Parameter isDetached: it has no terminal, even where the tests have one.
+    /// - Parameters:
+    ///   - isDetached: it has no terminal, even where the tests have one.
+    ///   - errors: where stderr goes instead of where `log` finds it.
     init(
         _ arguments: [String], port: Int = 0, runtimeParent: String? = nil, environment: [String: String] = [:],
-        executable: String = Fixture.executable, isDetached: Bool = false
+        executable: String = Fixture.executable, isDetached: Bool = false, errors: String? = nil
     ) {
         self.port = port
         self.runtimeParent = runtimeParent ?? "\(directory.path)/run"
@@ -33,20 +35,20 @@ final class Server {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
         processID = Self.spawn(
-            executable, arguments, variables, output: directory.path, isDetached: isDetached)
+            executable, arguments, variables, output: directory.path, errors: errors, isDetached: isDetached)
     }
 
     /// `apus serve` on a free port with a tiny model, ready to answer.
     static func serving(
         _ model: String = Fixture.model("qwen2"), _ arguments: [String] = [], runtimeParent: String? = nil,
-        environment: [String: String] = [:], isDetached: Bool = false
+        environment: [String: String] = [:], isDetached: Bool = false, errors: String? = nil
     ) throws -> Server {
         let port = Fixture.freePort()
         // A pool that a test can fill, and that is made in no time.
         let flags = ["serve", "--model-path", model, "--port", String(port), "--max-total-tokens", "16Ki"]
         let server = Server(
             flags + arguments, port: port, runtimeParent: runtimeParent, environment: environment,
-            isDetached: isDetached)
+            isDetached: isDetached, errors: errors)
         try server.waitUntilHealthy()
         return server
     }
@@ -120,7 +122,7 @@ final class Server {
 
     private static func spawn(
         _ executable: String, _ arguments: [String], _ environment: [String: String], output directory: String,
-        isDetached: Bool
+        errors: String?, isDetached: Bool
     ) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -128,7 +130,7 @@ final class Server {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         let flags = O_WRONLY | O_CREAT | O_APPEND
         posix_spawn_file_actions_addopen(&actions, 1, "\(directory)/stdout", flags, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, "\(directory)/stderr", flags, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, errors ?? "\(directory)/stderr", flags, 0o600)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

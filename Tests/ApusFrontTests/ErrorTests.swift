@@ -88,7 +88,7 @@ import Testing
             ),
             (
                 ["text": "a", "sampling_params": ["regex": "(?=a)"]],
-                "Failed to compile regex grammar: pattern (?=a): look-ahead (?= at character 2"
+                "Failed to compile regex grammar: look-ahead in a pattern"
             ),
             (
                 ["text": "a", "sampling_params": ["ebnf": "root ::= a"]],

@@ -2,7 +2,6 @@ import ApusCore
 import ApusEngine
 import ApusWire
 import Logging
-import Synchronization
 
 /// Weights come and go between two steps.
 ///
@@ -80,13 +79,7 @@ extension Scheduler {
     }
 
     private func load(_ candidate: any WeightCandidate) {
-        let logger = logger
-        let told = Atomic(0)
-        weightJobs?.load(candidate) { share in
-            let quarter = Int(share * 4)
-            guard told.exchange(quarter, ordering: .relaxed) < quarter else { return }
-            logger.info("Loading new weights: \(quarter * 25)%")
-        }
+        weightJobs?.load(candidate, logger: logger)
     }
 
     // MARK: - Work
@@ -166,6 +159,7 @@ extension Scheduler {
         if case .loadingInPlace = weightWork.stage { mode = .inPlace } else { mode = .beside }
         weightWork.mode = pauseMode == nil ? mode : .paused
         weightWork.updates += 1
+        settledAt = now + configuration.settleSeconds
         weightsLost = nil
         if pauseMode != nil { freeze() }
         generations.advance(label: update.version, path: update.path, format: update.format)
@@ -198,15 +192,13 @@ extension Scheduler {
         for generation in 0..<generations.current { cache.drop(generation: generation) }
     }
 
-    /// Generations that are resident while streams may still notice that the weights have changed: the prompts that come
-    /// then are all cold. nil: that is over.
+    /// Generations that are resident shortly after the weights have changed, when the prompts that come are all cold. nil:
+    /// that is over, also where an old stream lives on.
     var unsettledGenerations: Int? {
-        let count = generations.resident.count
-        return count > 1 || now < settledAt ? max(count, 1) : nil
+        now < settledAt ? max(generations.resident.count, 1) : nil
     }
 
     private func dropWeights(_ generation: Int) {
-        settledAt = now + configuration.settleSeconds
         cache.drop(generation: generation)
         worker.drop(generation: generation)
         generations.drop(generation)

@@ -48,7 +48,7 @@ package struct SchedulerConfiguration: Sendable {
     package var prefillMaxRequests: Int?
     /// Seconds that prompts may add to a step in which streams run (see `PrefillBudget`).
     package var mixedStallSeconds = 0.1
-    /// Seconds after the last of the earlier weights have gone for which the new ones' first prompts are held back.
+    /// Seconds for which the first prompts of new weights are held back, so that streams do not notice the change.
     package var settleSeconds = 2.0
     /// Seconds that a step of prompts alone is planned to take at most.
     package var longestStepSeconds = 2.0

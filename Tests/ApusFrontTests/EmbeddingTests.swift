@@ -109,6 +109,20 @@ import Testing
         }
     }
 
+    /// Where texts are cut to the model's own length, no length is too long.
+    @Test(arguments: [nil, 40, 125, 4_000])
+    func preparedTextsAreCut(limit: Int?) async throws {
+        var traits = EmbeddingTraits(width: 3)
+        traits.preparation = .init(prefix: "Q: ", maximumLength: limit, lowercases: true)
+        try await withEmbedder(traits) { server in
+            let answer = try await server.post("/encode", ["text": .string(String(repeating: "A", count: 300))])
+            #expect(answer.status == 200, "\(answer.text)")
+            let ids = server.ring.embeddings.last?.inputIDs ?? []
+            #expect(ids.count == min(limit ?? .max, FakeRing.inputLimit - 1))
+            #expect(ids.starts(with: "q: aa".utf8.map(Int32.init)))
+        }
+    }
+
     @Test func kindsOfServersRefuseEachOther() async throws {
         let message: JSONValue = .string(
             "This model does not appear to be an embedding model by default. Please add `--is-embedding` when "
@@ -221,10 +235,7 @@ import Testing
             #expect(top.json?[0]?["document"] == nil)
             #expect(try await server.get("/v1/rerank").headers[.allow] == "PUT, POST")
             // The model knows which text is the second one.
-            let types = server.ring.received.compactMap { message -> [Int32]? in
-                if case .embed(let request) = message { request.tokenTypes } else { nil }
-            }
-            #expect(types.contains([0, 0, 1, 1, 1]))
+            #expect(server.ring.embeddings.map(\.tokenTypes).contains([0, 0, 1, 1, 1]))
         }
         // A cross-encoder's one number stands for itself.
         var traits = Self.cross

@@ -90,6 +90,10 @@ final class FakeRing: Sendable {
         received.compactMap { if case .generate(let request) = $0 { request } else { nil } }
     }
 
+    var embeddings: [EmbedRequest] {
+        received.compactMap { if case .embed(let request) = $0 { request } else { nil } }
+    }
+
     var aborted: [String] {
         received.compactMap { if case .abort(.request(let rid)) = $0 { rid } else { nil } }
     }

@@ -153,6 +153,10 @@ import Testing
                 let refused = try await server.generate(["input_embeds": value])
                 #expect(refused.status == 400, "\(value) \(refused.text)")
             }
+            // Each sample would carry its own.
+            let wide = JSONValue.array(Array(repeating: 0, count: 6_000))
+            let refused = try await server.generate(["input_embeds": [wide], "sampling_params": ["n": 4_096]])
+            #expect(refused.status == 400 && refused.text.contains("at most 16777216 numbers"), "\(refused.text)")
         }
         try await withFront { server in
             let refused = try await server.generate(["input_embeds": [[1]]])

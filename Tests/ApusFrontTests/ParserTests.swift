@@ -100,6 +100,16 @@ import Testing
                 "a[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": [1.50, {}]}} , {\"name\":\"g\",\"arguments\":{}}, {\"name\": \"h\", \"arguments\": {}}]",
                 .mistral, nil
             ),
+            // Members that nobody asked for.
+            (
+                "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}, \"id\": \"a}\"}, {\"name\": \"g\", \"arguments\": {}}]",
+                .mistral, nil
+            ),
+            (
+                "{\"name\": \"f\", \"parameters\": {}, \"x\": {\"y\": []}}; {\"name\": \"g\", \"parameters\": {}}",
+                .llama3, nil
+            ),
+            ("<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}, \"id\": 7}\n</tool_call>", .hermes, nil),
             (
                 "{\"name\": \"g\", \"parameters\": {\"x\": \"};{\\u00e9\"}} ; {\"name\": \"f\", \"parameters\": \"{}\"}",
                 .llama3, nil

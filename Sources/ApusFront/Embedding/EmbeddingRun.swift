@@ -154,10 +154,12 @@ struct EmbeddingTokenizer: Sendable {
         case .text(let text):
             do {
                 guard let preparation else { return (try codec.encode(text, addSpecialTokens: true), []) }
-                let prepared = preparation.prefix + (preparation.lowercases ? text.lowercased() : text)
-                return (
-                    try codec.encode(prepared, atMost: preparation.maximumLength ?? codec.modelMaxLength ?? .max), []
-                )
+                let whole = preparation.prefix + text
+                let prepared = preparation.lowercases ? whole.lowercased() : whole
+                // Lengths that are refused are never reached: cutting is how these models take long texts.
+                let most = min(ready.contextLength, ready.maxRequestInputLength) - 1
+                let limit = preparation.maximumLength ?? codec.modelMaxLength ?? .max
+                return (try codec.encode(prepared, atMost: min(limit, most)), [])
             } catch {
                 throw .refused("The prompt cannot be tokenized: \(error)")
             }

@@ -11,6 +11,8 @@ struct GeneratePlanner: Sendable {
 
     /// Bytes of all stop strings, of a cache namespace, ids of one `token_ids_logprob`: what is copied to each sample.
     private static let mostStopBytes = 64 << 10
+    /// Of a request's `input_embeds`, which travel and wait once a sample.
+    private static let mostEmbeddingBytes = 64 << 20
     private static let mostNamespaceBytes = 1_024
     private static let mostChosenIDs = 4_096
     private static let mostAlternatives = 1_024
@@ -38,6 +40,7 @@ struct GeneratePlanner: Sendable {
         plan.look.showsLogprobText = body["return_text_in_logprobs"]?.boolValue ?? false
 
         let thinkingEnd = try thinkingEnd(body)
+        var embeddingBytes = 0
         for (index, prompt) in outline.prompts.enumerated() {
             let reading = outline.readings[index]
             var ids = try tokens(of: prompt)
@@ -58,6 +61,11 @@ struct GeneratePlanner: Sendable {
                 cacheNamespace: namespaces[index],
                 streamInterval: reading.streamInterval ?? configuration.streamInterval)
             if case .embeddings(let rows, let numbers) = prompt {
+                embeddingBytes += numbers.count * perPrompt * MemoryLayout<Float>.stride
+                guard embeddingBytes <= Self.mostEmbeddingBytes else {
+                    throw .refused(
+                        "input_embeds: at most \(Self.mostEmbeddingBytes / 4) numbers a request, once for each sample.")
+                }
                 sample.inputEmbeddings = Array(numbers.prefix(numbers.count / rows * sample.inputIDs.count))
                 sample.promptIDs = []
             }
@@ -71,7 +79,8 @@ struct GeneratePlanner: Sendable {
                 }
                 plan.samples.append(copy)
             }
-            if perPrompt > 1 { plan.prefixRuns.append(prefixRun(of: sample)) }
+            // What nobody can match needs not be computed first.
+            if perPrompt > 1, sample.inputEmbeddings.isEmpty { plan.prefixRuns.append(prefixRun(of: sample)) }
         }
         return plan
     }

@@ -70,7 +70,7 @@ final class EmbeddingWeights {
             guard !generations.resident.contains(where: waits) else { return false }
             for generation in generations.resident.sorted() { drop(generation) }
             work.stage = .loadingInPlace(update, old: old)
-            jobs?.load(candidate) { _ in }
+            jobs?.load(candidate, logger: logger)
             return true
         default: break
         }
@@ -91,7 +91,7 @@ final class EmbeddingWeights {
         case (.loadingInPlace(_, let old), .failed(let failure)):
             logger.error("The new weights failed (\(failure.reason)); the old ones are read again.")
             work.stage = .restoring(failure)
-            jobs?.load(old) { _ in }
+            jobs?.load(old, logger: logger)
         case (.restoring(let failure), .loaded(let weights)):
             worker.adopt(weights, as: generations.current)
             generations.restore()
@@ -129,7 +129,7 @@ final class EmbeddingWeights {
     private func checked(_ update: WeightUpdate, _ candidate: any WeightCandidate) {
         if candidate.fitsBeside || !generations.isThere {
             work.stage = .loading(update)
-            jobs?.load(candidate) { _ in }
+            jobs?.load(candidate, logger: logger)
         } else {
             work.stage = .checkingOld(update, candidate)
             jobs?.check(generations.path, format: generations.format)

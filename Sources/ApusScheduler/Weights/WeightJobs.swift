@@ -1,5 +1,6 @@
 import ApusCore
 import ApusEngine
+import Logging
 import Synchronization
 
 /// The calls of a `WeightLibrary`, made away from the scheduler's thread: one at a time, whose outcome is fetched.
@@ -35,9 +36,18 @@ final class WeightJobs: Sendable {
         run { [library] () throws(WeightFailure) in .checked(try library.check(path, format: format)) }
     }
 
-    /// `progress` is told the share that is read, on the job's thread.
-    func load(_ candidate: any WeightCandidate, progress: @escaping @Sendable (Double) -> Void) {
-        run { () throws(WeightFailure) in .loaded(try candidate.load(progress: progress)) }
+    /// Each quarter that is read is a line of `logger`.
+    func load(_ candidate: any WeightCandidate, logger: Logger) {
+        run { () throws(WeightFailure) in
+            var told = 0
+            return .loaded(
+                try candidate.load { share in
+                    let quarter = Int(share * 4)
+                    guard quarter > told else { return }
+                    told = quarter
+                    logger.info("Loading new weights: \(quarter * 25)%")
+                })
+        }
     }
 
     /// What the last call came to, once; nil while it runs.

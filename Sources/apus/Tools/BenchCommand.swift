@@ -80,6 +80,7 @@ struct BenchCommand: ParsableCommand {
         let loader = try ModelLoader(
             directory: directory, weights: weights, elementType: element,
             quantization: BenchModel.quantization(quantization))
+        guard !recordExperts || loader.configuration.experts != nil else { throw Self.noExperts }
         let cost = try BenchModel.cost(
             loader.configuration, dtype: dtype, quantization: loader.quantization?.name, kvCacheFormat: kvCacheDtype)
         let slots = (lengths + batches.map { $0[0] * ($0[1] + 1) }).max() ?? 1
@@ -99,13 +100,25 @@ struct BenchCommand: ParsableCommand {
                     outcome: try bench.decode(streams: batch[0], context: batch[1], seconds: seconds),
                     floor: limits.map { cost.decodeSeconds(batch: batch[0], context: batch[1], on: $0) }))
             guard recordExperts else { continue }
-            let share = try bench.recordingCost(streams: batch[0], context: batch[1], seconds: seconds)
-            guard let share else { throw Failure("argument --record-experts: the model has none", code: Failure.usage) }
-            print("    recording experts: \((share * 1e4).rounded() / 100)%")
+            guard let share = try bench.recordingCost(streams: batch[0], context: batch[1], seconds: seconds)
+            else { continue }
+            if json {
+                print(
+                    JSONValue.object([
+                        "name": .string("recording experts, decode \(batch[0]) x \(batch[1])"), "share": .double(share),
+                    ]).description)
+            } else {
+                print("    recording experts: \((share * 1e4).rounded() / 100)%")
+            }
         }
     }
 
+    private static var noExperts: Failure {
+        Failure("argument --record-experts: no model that generates and has experts", code: Failure.usage)
+    }
+
     private func measureTexts(_ directory: String, _ runtime: TensorRuntime, _ limits: MachineLimits?) throws {
+        guard !recordExperts else { throw Self.noExperts }
         let batches = try Self.numbers(texts, parts: 2, "--texts")
         let element = try BenchModel.elementType(dtype)
         let quantization = try BenchModel.quantization(quantization)

@@ -16,7 +16,7 @@ struct InspectCommand: ParsableCommand {
 
     @Option(help: "float32 or bfloat16.")
     var dtype = "bfloat16"
-    @Option(help: "w8a8_int8, int4 or int4-128: what ceilings are told for.")
+    @Option(help: "With --machine: w8a8_int8, int4 or int4-128, what ceilings are told for.")
     var quantization: String?
     @ArgumentParser.Flag(help: "As a server with this flag would take the model: to make embeddings.")
     var isEmbedding = false
@@ -27,6 +27,12 @@ struct InspectCommand: ParsableCommand {
 
     func run() {
         do {
+            guard quantization == nil || machine else {
+                throw Failure("argument --quantization: only with --machine", code: Failure.usage)
+            }
+            guard !isEmbedding || !machine else {
+                throw Failure("argument --is-embedding: not with --machine", code: Failure.usage)
+            }
             if machine {
                 let plan = try ThreadPlan()
                 let report = try MachineReport(threads: plan.threadCount, cores: plan.processors, cost: cost())

@@ -33,9 +33,10 @@ struct CallScanner {
         return (.yes(used: used), tool)
     }
 
-    /// The brace that ends a call, then `mark`.
+    /// The brace that ends a call, behind members that nobody asked for; then `mark`.
     static func end(of text: String, mark: String) -> Outcome {
         var scanner = CallScanner(text)
+        if scanner.take(","), !scanner.skipToBrace() { return .open }
         guard scanner.take("}") else { return scanner.failure }
         scanner.skipBlanks()
         for scalar in mark.unicodeScalars {
@@ -44,6 +45,25 @@ struct CallScanner {
             scanner.index += 1
         }
         return .yes(used: scanner.index)
+    }
+
+    /// To the brace that closes the object at hand; false: it has not come.
+    private mutating func skipToBrace() -> Bool {
+        var depth = 0
+        while index < scalars.count {
+            switch scalars[index] {
+            case "\"":
+                guard isStringClosed(index) else { return false }
+                index += 1
+                while scalars[index] != "\"" { index += scalars[index] == "\\" ? 2 : 1 }
+            case "{", "[": depth += 1
+            case "}" where depth == 0: return true
+            case "}", "]": depth -= 1
+            default: break
+            }
+            index += 1
+        }
+        return false
     }
 
     /// Why something was not there: the text ended, or something else stands in its place.

@@ -206,7 +206,11 @@ struct ToolCallSplitter {
 
     /// What stands behind the arguments of a call and does not belong to it.
     private static func afterArguments(_ text: String) -> String {
-        text.allSatisfy { $0.isWhitespace || $0 == "}" || $0 == "]" } ? "" : text
+        var rest = text
+        if case .yes(let used) = CallScanner.end(of: text, mark: "") {
+            rest = String(String.UnicodeScalarView(text.unicodeScalars.dropFirst(used)))
+        }
+        return rest.allSatisfy { $0.isWhitespace || $0 == "}" || $0 == "]" } ? "" : rest
     }
 
     // MARK: Whole

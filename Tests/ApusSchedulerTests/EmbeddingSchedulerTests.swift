@@ -9,14 +9,14 @@ import Testing
 @testable import ApusScheduler
 
 /// The vector of a text is [sum of ids times the weights' salt, number of tokens].
-private final class SumWorker: EmbeddingWorker {
+private final class SumWorker: EmbeddingWorker, SaltedWorker {
     let contextLength = 40
     let tokenCapacity = 200
     let vocabularySize = 100
     let typeCount = 2
     var nextError: (any Error)?
     /// Stands for the weights, by generation.
-    private(set) var salts: [Int: UInt64] = [0: 1]
+    var salts: [Int: UInt64] = [0: 1]
     /// Texts of each batch.
     var batches: [Int] = []
 
@@ -32,15 +32,6 @@ private final class SumWorker: EmbeddingWorker {
             let vector = [Float(ids.reduce(0, +)) * Float(salt), Float(ids.count)]
             return Array(vector.prefix(text.dimensions ?? 2))
         }
-    }
-
-    func adopt(_ weights: any ResidentWeights, as generation: Int) {
-        guard let weights = weights as? FakeWeights else { preconditionFailure("weights of another worker") }
-        precondition(salts.updateValue(weights.salt, forKey: generation) == nil, "weights are adopted twice")
-    }
-
-    func drop(generation: Int) {
-        precondition(salts.removeValue(forKey: generation) != nil, "weights are dropped twice")
     }
 
     func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])? {

@@ -9,6 +9,23 @@ final class FakeWeights: ResidentWeights {
     }
 }
 
+/// A worker of which weights matter by their salt alone.
+protocol SaltedWorker: AnyObject {
+    /// By generation.
+    var salts: [Int: UInt64] { get set }
+}
+
+extension SaltedWorker {
+    func adopt(_ weights: any ResidentWeights, as generation: Int) {
+        guard let weights = weights as? FakeWeights else { preconditionFailure("weights of another worker") }
+        precondition(salts.updateValue(weights.salt, forKey: generation) == nil, "weights are adopted twice")
+    }
+
+    func drop(generation: Int) {
+        precondition(salts.removeValue(forKey: generation) != nil, "weights are dropped twice")
+    }
+}
+
 /// Models whose names say what comes of them: `w7` are weights of salt 7, `misfit` does not fit, `torn7` breaks while
 /// it is read, anything else is not there. Without a name: salt 1, as the worker was made.
 final class FakeLibrary: WeightLibrary {

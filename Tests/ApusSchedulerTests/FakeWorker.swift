@@ -5,14 +5,14 @@ import ApusGrammar
 /// A worker without a model: the KV of a slot is a hash, and the next token a hash of everything that the sequence's
 /// slots hold. Any schedule must therefore give `FakeWorker.reference`'s tokens, and a slot that is shared wrongly,
 /// stale or overwritten changes them.
-final class FakeWorker: ModelWorker {
+final class FakeWorker: ModelWorker, SaltedWorker {
     let slotCount: Int
     let contextLength: Int
     let vocabularySize: Int
     let hiddenSize = 2
     let endTokenIDs: [Int32]
     /// Stands for the weights, by generation.
-    private(set) var salts: [Int: UInt64] = [0: 1]
+    var salts: [Int: UInt64] = [0: 1]
     /// Times that the pool's memory was given back.
     private(set) var discards = 0
     /// Sequences whose next token would be a multiple of this make NaN instead; 0: none.
@@ -97,15 +97,6 @@ final class FakeWorker: ModelWorker {
     }
 
     // MARK: - Weights
-
-    func adopt(_ weights: any ResidentWeights, as generation: Int) {
-        guard let weights = weights as? FakeWeights else { preconditionFailure("weights of another worker") }
-        precondition(salts.updateValue(weights.salt, forKey: generation) == nil, "weights are adopted twice")
-    }
-
-    func drop(generation: Int) {
-        precondition(salts.removeValue(forKey: generation) != nil, "weights are dropped twice")
-    }
 
     func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])? {
         guard let salt = salts[generation] else { return nil }

@@ -48,6 +48,11 @@ package final class NamedThread: Sendable {
         handle = Mutex(thread)
     }
 
+    /// Nobody will join it: the system frees its stack when it ends.
+    deinit {
+        if let thread = handle.withLock({ $0 }) { pthread_detach(thread) }
+    }
+
     /// Waits for its end; further calls return at once.
     package func join() {
         let thread = handle.withLock { handle in

@@ -24,7 +24,7 @@ package struct JSONObject: Sendable {
     /// is short enough for a linear search, else a power of two of at least twice the member count.
     private var slots: [UInt32] = []
 
-    private static let linearSearchLimit = 8
+    private static let linearSearchLimit = 16
 
     package init() {}
 

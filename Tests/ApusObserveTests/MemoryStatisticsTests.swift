@@ -1,8 +1,9 @@
 import ApusObserve
+import ApusTestSupport
 import Testing
 
 struct MemoryStatisticsTests {
-    @Test
+    @Test(.disabled(if: isSanitizing))
     func `jemalloc counts what malloc gives`() throws {
         #expect(try #require(Allocator.version).first?.isNumber == true)
         Allocator.configure(environment: [:])

@@ -49,6 +49,7 @@ struct MetricsPageTests {
         let before = ProcessUsage.current()
         var sum = 0.0
         while ProcessUsage.current().cpuSeconds < before.cpuSeconds + 0.01 { sum += 1 }
-        #expect(sum > 0 && before.residentBytes > 1 << 20 && before.allocatedBytes > 0)
+        #expect(sum > 0 && before.residentBytes > 1 << 20)
+        #expect(before.allocatedBytes > 0 || isSanitizing)
     }
 }

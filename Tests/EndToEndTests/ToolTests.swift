@@ -1,4 +1,5 @@
 import ApusJSON
+import ApusTestSupport
 import Testing
 
 extension EndToEnd {
@@ -11,7 +12,7 @@ extension EndToEnd {
             return (code, command.output, command.log)
         }
 
-        @Test
+        @Test(.disabled(if: isSanitizing))
         func `malloc of the executable is jemalloc's`() throws {
             let (code, output, _) = run(["version", "--verbose"])
             #expect(code == 0)

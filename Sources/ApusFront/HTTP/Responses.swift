@@ -26,16 +26,20 @@ extension Response {
     }
 
     /// Server-sent events, or what `type` names: `write` sends each frame itself.
+    ///
+    /// - Parameter loop: of the connection, where `write` runs if it is short at each turn; nil: on a shared thread.
     static func events(
-        type: String = "text/event-stream; charset=utf-8",
+        on loop: (any EventLoop)? = nil, type: String = "text/event-stream; charset=utf-8",
         _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
         Response(
             status: .ok,
             headers: [.contentType: type, .cacheControl: "no-cache"],
             body: ResponseBody { writer in
-                try await write(&writer)
-                try await writer.finish(nil)
+                try await withTaskExecutorPreference(loop.map(EventLoopExecutor.init)) {
+                    try await write(&writer)
+                    try await writer.finish(nil)
+                }
             })
     }
 }

@@ -97,8 +97,12 @@ final class HTTPListener: Sendable {
 
     private typealias Server = NIOAsyncChannel<HTTP1Channel.Value, Never>
 
+    /// One loop where cores are few: a step's tokens for all clients are then written one after the other by the same
+    /// thread, which takes its way once from memory, instead of by threads that each take it again. Lives as long as the process.
+    private static let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
+
     private func listen() async throws -> [Server] {
-        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: Self.loops)
             .serverChannelOption(ChannelOptions.backlog, value: Self.backlog)
             .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)

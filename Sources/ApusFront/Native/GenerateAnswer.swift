@@ -80,18 +80,18 @@ struct GenerateAnswer {
     mutating func chunk() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count + ids.count + 512)
-        bytes += Array("{\"text\":\"".utf8)
+        bytes += "{\"text\":\"".utf8
         bytes += text
-        bytes += Array("\",\"output_ids\":[".utf8)
+        bytes += "\",\"output_ids\":[".utf8
         bytes += ids
-        bytes += Array("],\"meta_info\":".utf8)
+        bytes += "],\"meta_info\":".utf8
         JSONWriter.append(metaInfo(now: Clocks.unix()), to: &bytes)
         if setting.look.showsPromptIDs {
-            bytes += Array(",\"prompt_token_ids\":".utf8)
+            bytes += ",\"prompt_token_ids\":".utf8
             JSONWriter.append(sample.promptIDs.map { JSONValue($0) }, to: &bytes)
         }
         if let index {
-            bytes += Array(",\"index\":".utf8)
+            bytes += ",\"index\":".utf8
             JSONWriter.append(Int64(index), to: &bytes)
         }
         bytes.append(UInt8(ascii: "}"))

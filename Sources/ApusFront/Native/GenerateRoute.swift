@@ -63,7 +63,7 @@ struct GenerateRoute: Sendable {
             }
         }
         service.configuration.requestLog.received(run)
-        return isStream ? stream(run) : try await buffered(run, member: member)
+        return isStream ? stream(run, request.channel) : try await buffered(run, member: member)
     }
 
     private func buffered(_ run: GenerateRun, member: String?) async throws(FrontError) -> Response {
@@ -100,8 +100,8 @@ struct GenerateRoute: Sendable {
         return .json(bytes: bytes)
     }
 
-    private func stream(_ run: GenerateRun) -> Response {
-        .events { writer in
+    private func stream(_ run: GenerateRun, _ channel: any Channel) -> Response {
+        .events(on: run.hasShortTurns ? channel.eventLoop : nil) { writer in
             defer { run.scope.end() }
             var answers = service.answers(of: run)
             do {

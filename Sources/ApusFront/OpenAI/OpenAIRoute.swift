@@ -28,7 +28,7 @@ struct OpenAIRoute: Sendable {
             let run = try await service.prepare(
                 asked.native, size: size, scope: scope, receivedAt: receivedAt, grammarFollows: asked.grammarFollows)
             service.configuration.requestLog.received(run)
-            return asked.isStream ? stream(asked, run) : try await buffered(asked, run)
+            return asked.isStream ? stream(asked, run, request.channel) : try await buffered(asked, run)
         } catch {
             scope.end()
             throw dialect.refusal(error)
@@ -63,8 +63,10 @@ struct OpenAIRoute: Sendable {
         return .json(whole)
     }
 
-    private func stream(_ asked: any OpenAIRequest, _ run: GenerateRun) -> Response {
-        .events(type: dialect.contentType) { writer in
+    private func stream(
+        _ asked: any OpenAIRequest, _ run: GenerateRun, _ channel: any Channel
+    ) -> Response {
+        .events(on: run.hasShortTurns ? channel.eventLoop : nil, type: dialect.contentType) { writer in
             defer { run.scope.end() }
             var answer = asked.answer(to: run, created: Int(run.receivedAt))
             do {

@@ -198,6 +198,11 @@ final class Mailbox: Sendable {
         return state.waiter
     }
 
+    /// The array itself, not a copy, where all of it is new: that is the case for every token but after a restart.
+    private static func rest<Element>(of array: [Element], after count: Int) -> [Element] {
+        count == 0 ? array : Array(array.dropFirst(count))
+    }
+
     /// What of a delta is new to the slot.
     private static func news(of delta: TextDelta, for slot: inout Slot) -> (Delivery, ReplyUpdate?) {
         if slot.hasEnded { return (.taken, nil) }
@@ -213,14 +218,14 @@ final class Mailbox: Sendable {
         let hasNewPrompt = !delta.promptLogprobs.isEmpty && !slot.hasPromptLogprobs
         let hasNewHidden = !delta.promptHidden.isEmpty && !slot.hasPromptHidden
         var update = ReplyUpdate()
-        update.ids = Array(delta.ids.dropFirst(knownIDs))
+        update.ids = rest(of: delta.ids, after: knownIDs)
         update.text =
             knownText == 0 ? delta.text : String(decoding: delta.text.utf8.dropFirst(knownText), as: UTF8.self)
         guard !update.ids.isEmpty || !update.text.isEmpty || hasNewPrompt || hasNewHidden || delta.finish != nil
         else { return (.taken, nil) }
-        update.logprobs = Array(delta.logprobs.dropFirst(knownIDs))
+        update.logprobs = rest(of: delta.logprobs, after: knownIDs)
         update.promptLogprobs = hasNewPrompt ? delta.promptLogprobs : []
-        update.hidden = Array(delta.hidden.dropFirst(knownIDs))
+        update.hidden = rest(of: delta.hidden, after: knownIDs)
         update.promptHidden = hasNewHidden ? delta.promptHidden : []
         update.finish = delta.finish
         update.usage = delta.usage

@@ -31,6 +31,12 @@ final class ReplyBoard: Sendable {
         /// Ring ids by the ids that clients know.
         var ringIDs: [String: String] = [:]
         var serial: UInt64
+
+        /// Where news for `ringID` go.
+        func address(of ringID: String) -> (Mailbox, slot: Int)? {
+            guard let place = entries.index(forKey: ringID) else { return nil }
+            return (entries.values[place].mailbox, entries.values[place].index)
+        }
     }
 
     private let state: Mutex<State>
@@ -111,9 +117,9 @@ final class ReplyBoard: Sendable {
         var gaps: [String] = []
         var ended: [String] = []
         for delta in deltas {
-            guard let entry = state.withLock({ $0.entries[delta.rid] }) else { continue }
+            guard let (mailbox, slot) = state.withLock({ $0.address(of: delta.rid) }) else { continue }
             // Whoever reads the end finds it settled: the entry is gone, and counted.
-            let delivery = entry.mailbox.deliver(delta, to: entry.index) {
+            let delivery = mailbox.deliver(delta, to: slot) {
                 watch(delta)
                 finish(close(delta.rid), delta.finish)
             }
@@ -161,8 +167,9 @@ final class ReplyBoard: Sendable {
         guard let observer else { return }
         let now = Clocks.unix()
         let arrival = state.withLock { state -> RequestTrack.Arrival? in
-            guard let arrival = state.entries[delta.rid]?.track?.take(delta, at: now),
-                state.entries[delta.rid]?.track?.isStream == true
+            guard let place = state.entries.index(forKey: delta.rid),
+                let arrival = state.entries.values[place].track?.take(delta, at: now),
+                state.entries.values[place].track?.isStream == true
             else { return nil }
             return arrival
         }

@@ -24,12 +24,17 @@ struct FileStamp: Hashable {
 
 extension MappedFile {
     /// Bytes that one call of the system copies.
-    private static let pieceSize = 8 << 20
+    private static let pieceSize = 1 << 20
 
     /// Copies a range out of the file, whatever happens to it meanwhile: `target` must have room for it.
-    package func read(_ range: Range<Int>, into target: UnsafeMutableRawPointer) throws(CheckpointError) {
+    ///
+    /// - Parameter pace: Called before each piece of a megabyte.
+    package func read(
+        _ range: Range<Int>, into target: UnsafeMutableRawPointer, pace: () -> Void = {}
+    ) throws(CheckpointError) {
         var done = 0
         while done < range.count {
+            pace()
             let count = min(Self.pieceSize, range.count - done)
             let result = pread(descriptor, target + done, count, off_t(range.lowerBound + done))
             if result < 0 && errno == EINTR { continue }

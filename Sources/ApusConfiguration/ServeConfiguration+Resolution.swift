@@ -37,6 +37,14 @@ extension ServeConfiguration {
         return copy
     }
 
+    /// The same, for another model, and its tokenizer unless that is another one's.
+    package func with(modelPath: String) -> ServeConfiguration {
+        var copy = self
+        if tokenizerPath == self.modelPath { copy.set("tokenizer-path", .text(modelPath)) }
+        copy.set("model-path", .text(modelPath))
+        return copy
+    }
+
     private mutating func setUnlessGiven(_ name: String, _ value: FlagValue) {
         if self[name] == .null { set(name, value) }
     }

@@ -69,6 +69,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
         precondition(models.removeValue(forKey: generation) != nil, "weights \(generation) are not there")
         // The session must not keep alive what is gone.
         session?.decoder = nil
+        if models.isEmpty { runtime.spare?.giveBackAll() }
     }
 
     package func readWeights(

@@ -15,7 +15,6 @@ package final class ModelRunner: ModelWorker {
     private let session: DecoderSession
     /// By generation.
     private var decoders: [Int: Decoder]
-    private var dropping: NamedThread?
     private let runtime: TensorRuntime
     private let sampler: Sampler
     private let scratch: UnsafeMutableBufferPointer<Sampler.Scratch>
@@ -72,7 +71,6 @@ package final class ModelRunner: ModelWorker {
     }
 
     deinit {
-        dropping?.join()
         scratch.deinitialize().deallocate()
     }
 
@@ -87,21 +85,10 @@ package final class ModelRunner: ModelWorker {
     }
 
     package func drop(generation: Int) {
-        let trash = WeightTrash(decoders.removeValue(forKey: generation))
-        precondition(!trash.isEmpty, "weights \(generation) are not there")
+        precondition(decoders.removeValue(forKey: generation) != nil, "weights \(generation) are not there")
         session.decoder = decoders.max { $0.key < $1.key }?.value
-        dropping?.join()
-        dropping = nil
-        if decoders.isEmpty {
-            // Nobody runs, and whoever comes next wants the memory.
-            trash.empty()
-        } else {
-            // Gigabytes take the system a while, which no stream should have to wait.
-            dropping = NamedThread("apus-drop") {
-                SideThread.leaveCore()
-                trash.empty()
-            }
-        }
+        // Nobody runs, and whoever had them go wants the memory.
+        if decoders.isEmpty { runtime.spare?.giveBackAll() }
     }
 
     package var expertShape: ExpertShape { ExpertShape(session.decoder?.configuration) }

@@ -67,7 +67,7 @@ package final class EmbeddingScheduler {
         experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
         worker.record(experts: experts.recorder)
         weights = EmbeddingWeights(
-            worker, jobs: weightJobs, version: configuration.weightVersion, logger: logger)
+            worker, jobs: weightJobs, generations: Generations(configuration), logger: logger)
         limits = Limits(
             configuration, slotCount: worker.tokenCapacity, modelContextLength: worker.contextLength)
         budget = min(configuration.chunkedPrefillSize ?? configuration.maxPrefillTokens, limits.capacity)
@@ -76,6 +76,12 @@ package final class EmbeddingScheduler {
     }
 
     package var isIdle: Bool { queue.isEmpty }
+
+    /// Told where the weights come from and what they are called, whenever that changes.
+    package var onWeights: ((_ path: String?, _ format: String?, _ label: String) -> Void)? {
+        get { weights.onWeights }
+        set { weights.onWeights = newValue }
+    }
 
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
@@ -109,7 +115,7 @@ package final class EmbeddingScheduler {
     }
 
     private func tendWeights() {
-        let replies = weights.tend { queue.waits(for: $0) }
+        let replies = weights.tend(now: clock()) { queue.waits(for: $0) }
         // Whoever hears of the outcome hears of what has changed first.
         if ready != announced { announce() }
         for case (let call?, let reply) in replies { front.send(.controlled(call: call, reply)) }

@@ -7,6 +7,7 @@ extension Scheduler {
     /// Runs the step and takes in what it made; returns the seconds that the model took.
     func forward() -> Double {
         guard !builder.isEmpty else { return 0 }
+        weightJobs?.gate.close()
         publish(isBusy: true)
         let start = clock()
         do {

@@ -12,6 +12,7 @@ extension Scheduler {
     /// Goes on with the first thing asked, as far as it goes without waiting.
     func tendWeights() {
         while advanceWeights() {}
+        weightJobs?.tendMemory(now: now)
         guard generations.resident.count > 1 else { return }
         // Who waits for a grammar will begin on the weights of then.
         let isBound: (Request) -> Bool = { $0.phase != .finished && $0.phase != .compiling }
@@ -112,6 +113,18 @@ extension Scheduler {
             preconditionFailure("\(item.control) is done at once")
         }
         return true
+    }
+
+    /// Lends the processors to whoever loads weights, when a step's tokens are on their way: for what is left of the time
+    /// of two decode steps, and never for more than half of one, so that streams see less than two.
+    ///
+    /// - Parameter seconds: What the step took, all in all; 0: there was nothing to compute.
+    func lendToLoader(after seconds: Double) {
+        guard let gate = weightJobs?.gate else { return }
+        guard seconds > 0 else { return gate.open() }
+        let step = decoding.isEmpty ? seconds : budget.decodeSeconds ?? seconds
+        // Beside two generations of weights nothing is left, and loading must come to its end all the same.
+        gate.lend(min(max(2 * step - seconds, step / 8), step / 2))
     }
 
     private static let fixed = "the weights of this kind of model cannot be replaced"

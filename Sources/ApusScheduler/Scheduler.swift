@@ -106,8 +106,7 @@ package final class Scheduler {
         self.grammarWorker = grammarWorker
         experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
         worker.record(experts: experts.recorder)
-        generations = Generations(
-            label: configuration.weightVersion, path: configuration.weightPath, format: configuration.weightFormat)
+        generations = Generations(configuration)
         outputs = Outputs(detokenizer)
         self.front = FrontLine(front, logger: logger)
         limits = Limits(
@@ -140,6 +139,8 @@ package final class Scheduler {
 
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
+        // Whoever loads weights must not stand for ever.
+        defer { weightJobs?.gate.open() }
         announce()
         outputs.flush()
         while !isOver() {
@@ -161,9 +162,11 @@ package final class Scheduler {
         let onModel = forward()
         let computed = clock()
         reply()
+        let end = clock()
         statistics.stages.add(
             waiting: patience > 0, start: start, received: received, scheduled: scheduled, computed: computed,
-            end: clock(), onModel: onModel)
+            end: end, onModel: onModel)
+        lendToLoader(after: onModel > 0 ? end - start : 0)
     }
 
     /// How long there is nothing to do unless a message comes.

@@ -12,12 +12,19 @@ package final class AlignedBuffer: @unchecked Sendable {
     package private(set) var base: UnsafeMutableRawPointer
     package private(set) var byteCount: Int
 
-    /// Bytes of a huge page; buffers of at least one are mapped on their own.
-    private static let hugePage = 2 << 20
+    /// Where the memory goes in the end; nil: to the system.
+    private let home: SpareMemory?
 
+    /// Bytes of a huge page; buffers of at least one are mapped on their own.
+    static let hugePage = 2 << 20
+
+    /// - Parameter spare: Memory of a large buffer comes from there if there is such, and then holds anything, and goes
+    ///   back to there in the end.
     /// - Throws: `TensorError.outOfMemory`.
-    package init(byteCount: Int) throws(TensorError) {
-        guard let base = Self.allocate(byteCount) else { throw .outOfMemory(byteCount: byteCount) }
+    package init(byteCount: Int, from spare: SpareMemory? = nil) throws(TensorError) {
+        home = byteCount < Self.hugePage ? nil : spare
+        let kept = home?.take(byteCount: Self.mappedSize(byteCount))
+        guard let base = kept ?? Self.allocate(byteCount) else { throw .outOfMemory(byteCount: byteCount) }
         self.base = base
         self.byteCount = byteCount
     }
@@ -27,16 +34,22 @@ package final class AlignedBuffer: @unchecked Sendable {
         guard let base = Self.allocate(0) else { fatalError("out of memory") }
         self.base = base
         byteCount = 0
+        home = nil
     }
 
     deinit {
-        Self.release(base, byteCount)
+        if let home {
+            home.put(base, byteCount: Self.mappedSize(byteCount))
+        } else {
+            Self.release(base, byteCount)
+        }
     }
 
     /// Grows to at least `byteCount` bytes; what was in the buffer is lost when it grows. Like an array, it traps when
     /// the memory is refused.
     package func reserve(byteCount wanted: Int) {
         guard wanted > byteCount else { return }
+        precondition(home == nil, "buffers of spare memory do not grow")
         let size = max(wanted, byteCount + byteCount / 2)
         Self.release(base, byteCount)
         guard let base = Self.allocate(size) else { fatalError("out of memory: \(size) bytes were refused") }

@@ -32,11 +32,13 @@ extension PackedWeight {
             biases.append(bias)
         }
 
-        /// - Parameter onPacked: called now and then with a number of outputs, the first ones, whose sources are not
-        ///   needed any more: the memory of a large source can go while the rest is packed.
+        /// - Parameters:
+        ///   - pieceByteCount: packed bytes between two calls of `onPacked`, about.
+        ///   - onPacked: called now and then with a number of outputs, the first ones, whose sources are not needed any
+        ///     more: the memory of a large source can go while the rest is packed.
         /// - Throws: `TensorError.outOfMemory`.
         package func build(
-            _ runtime: TensorRuntime, onPacked: ((_ outputs: Int) -> Void)? = nil
+            _ runtime: TensorRuntime, pieceByteCount: Int = 16 << 20, onPacked: ((_ outputs: Int) -> Void)? = nil
         ) throws(TensorError) -> PackedWeight {
             precondition(!sources.isEmpty)
             precondition(arrangement == .sequential || sources.count == 2 && sources[0].outputs == sources[1].outputs)
@@ -44,14 +46,14 @@ extension PackedWeight {
             let width = Int(APUS_PANEL)
             let panels = arrangement.panels(outputs: outputs)
             let panelBytes = format.panelByteCount(inputs)
-            let buffer = try AlignedBuffer(byteCount: panels * panelBytes)
+            let buffer = try AlignedBuffer(byteCount: panels * panelBytes, from: runtime.spare)
             runtime.place(buffer)
             let bias = try packedBias(panels: panels, runtime)
             let columnBytes = format == .int8 ? panels * width * 4 : nil
             let scales = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
             let sums = try columnBytes.map { bytes throws(TensorError) in try AlignedBuffer(byteCount: bytes) }
             let family = runtime.family(of: format)
-            let slice = max(runtime.pool.threadCount * 4, Self.sliceByteCount / panelBytes)
+            let slice = max(runtime.pool.threadCount, pieceByteCount / panelBytes)
             for start in stride(from: 0, to: panels, by: slice) {
                 runtime.pool.run(count: min(slice, panels - start)) { index, _ in
                     let panel = start + index
@@ -70,9 +72,6 @@ extension PackedWeight {
                 outputs: outputs, inputs: inputs, format: format, arrangement: arrangement, panels: panels,
                 buffer: buffer, bias: bias, scales: scales, sums: sums)
         }
-
-        /// Packed bytes between two calls of `onPacked`.
-        private static let sliceByteCount = 16 << 20
 
         /// The tensor and the row in it that a packed column shows; nil for padding.
         private func origin(panel: Int, lane: Int) -> (source: Int, row: Int)? {

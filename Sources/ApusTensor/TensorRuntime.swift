@@ -8,6 +8,8 @@ import CKernels
 /// `@unchecked Sendable`: one thread uses it at a time (the pool checks this); it may move between threads.
 package final class TensorRuntime: @unchecked Sendable {
     package let pool: ThreadPool
+    /// Where the memory of weights comes from and goes to; nil: from and to the system.
+    package let spare: SpareMemory?
     private let placesMemory: Bool
 
     let kernels: UnsafePointer<apus_kernels>
@@ -32,11 +34,14 @@ package final class TensorRuntime: @unchecked Sendable {
     ///   - kernels: a name of `availableKernels`; nil for the environment's choice (APUS_KERNELS), else the best.
     ///   - cores: core numbers to pin workers to; empty for none.
     ///   - placesMemory: there are several memory nodes: weights are placed by the threads that will read them.
+    ///   - spare: other weights will take the place of those that are loaded: freed memory is kept there.
     /// - Throws: `TensorError.unknownKernels`, `TensorError.threadCreation`.
     package init(
-        threads: Int, kernels name: String? = nil, cores: [Int] = [], placesMemory: Bool = false
+        threads: Int, kernels name: String? = nil, cores: [Int] = [], placesMemory: Bool = false,
+        spare: SpareMemory? = nil
     ) throws(TensorError) {
         self.placesMemory = placesMemory
+        self.spare = spare
         if let name = name ?? apus_kernels_refused().map({ String(cString: $0) }) {
             guard let kernels = apus_kernels_named(name) else {
                 throw .unknownKernels(name: name, available: Self.availableKernels)

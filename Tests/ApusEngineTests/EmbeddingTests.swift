@@ -74,7 +74,7 @@ struct EmbeddingTests {
         let runner = try EmbeddingRunner(model, tokenCapacity: 1024)
         let library = ModelLibrary(
             replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
-            kernels: model.runtime.kernelName, room: { .max }
+            on: model.runtime, room: { .max }
         ) { path, _ in try EmbeddingLoader(directory: path ?? directory, isAsked: false) }
         let goldens = try VectorGolden.all(name)
         func made(_ runner: EmbeddingRunner, _ generation: Int) throws -> [[Float]] {
@@ -85,7 +85,7 @@ struct EmbeddingTests {
                 EmbeddingLoader(directory: variant.path, isAsked: false).load(try TensorRuntime(threads: 1)),
                 tokenCapacity: 1024), 0)
         let before = try made(runner, 0)
-        runner.adopt(try library.check(variant.path, format: nil).load { _ in }, as: 1)
+        runner.adopt(try library.check(variant.path, format: nil).load(pace: {}) { _ in }, as: 1)
         #expect(try made(runner, 1) == fresh && fresh != before)
         #expect(try made(runner, 0) == before)
         runner.drop(generation: 0)

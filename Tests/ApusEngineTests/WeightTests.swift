@@ -27,7 +27,12 @@ import Testing
     }
 
     private func load(_ library: ModelLibrary, _ path: String?) throws -> any ResidentWeights {
-        try library.check(path, format: nil).load { share in #expect(share > 0 && share <= 1) }
+        var pieces = 0
+        let weights = try library.check(path, format: nil).load(pace: { pieces += 1 }) { share in
+            #expect(share > 0 && share <= 1)
+        }
+        #expect(pieces > 20)
+        return weights
     }
 
     /// Tokens and log probabilities of a request that runs alone.
@@ -41,8 +46,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("qwen2", nil), ("qwen2-moe", nil), ("mixtral-fused", Quantization.int4(groupSize: 32)),
-        ("qwen3-moe", .w8a8Int8),
+        ("qwen2", nil), ("qwen2", .w8a8Int8), ("qwen2", .int4(groupSize: 32)), ("qwen2-moe", nil),
+        ("mixtral-fused", Quantization.int4(groupSize: 32)), ("qwen3-moe", .w8a8Int8),
     ])
     func eachSequenceOfAStepRunsOnItsOwnWeights(model: String, quantization: Quantization?) throws {
         let other = ModelVariant(of: ModelFixtures.directory(model), seed: 1)
@@ -131,7 +136,7 @@ import Testing
             usleep(20_000)
             change(variant)
             do {
-                _ = try candidate.load { _ in }
+                _ = try candidate.load(pace: {}) { _ in }
                 return nil
             } catch { return error as? WeightFailure }
         }

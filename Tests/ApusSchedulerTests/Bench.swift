@@ -52,7 +52,9 @@ final class Bench {
         scheduler = Scheduler(
             configuration: configuration, worker: worker, inbox: inbox, detokenizer: detokenizer, front: front,
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: { time.now },
-            weightJobs: library.map { WeightJobs($0, wake: {}, start: { jobs.append($0) }) },
+            weightJobs: library.map {
+                WeightJobs($0, gate: LoadGate(patience: 60), wake: {}, start: { jobs.append($0) })
+            },
             grammarWorker: compilation.map { compile in
                 GrammarWorker(
                     seconds: configuration.grammarSeconds, wake: {}, start: { jobs.append($0) }, compile: compile)

@@ -34,6 +34,9 @@ final class FakeLibrary: WeightLibrary {
         /// Loads that fail before one succeeds.
         var failures = 0
         var loads = 0
+        /// Of a load, each of which asks first.
+        var pieces = 0
+        var onPiece: @Sendable () -> Void = {}
     }
 
     let state: Mutex<State>
@@ -50,6 +53,8 @@ final class FakeLibrary: WeightLibrary {
         throw .notFound
     }
 
+    func giveBack(byteCount: Int) {}
+
     private func number(_ path: String, _ prefix: String) -> UInt64? {
         path.hasPrefix(prefix) ? UInt64(path.dropFirst(prefix.count)) : nil
     }
@@ -61,7 +66,12 @@ final class FakeLibrary: WeightLibrary {
 
         var fitsBeside: Bool { library.state.withLock { $0.hasRoom } }
 
-        func load(progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights {
+        func load(pace: () -> Void, progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights {
+            let (pieces, onPiece) = library.state.withLock { ($0.pieces, $0.onPiece) }
+            for _ in 0..<pieces {
+                pace()
+                onPiece()
+            }
             let fails = library.state.withLock { state in
                 state.loads += 1
                 guard state.failures > 0 else { return false }

@@ -157,6 +157,22 @@ extension EndToEnd {
             let info = try HTTPClient(port: port).get("/get_server_info").json()
             #expect(info["internal_states"]?[0]?["weight_update"]?["updates"] == 10)
             #expect(try HTTPClient(port: port).get("/model_info").json()["weight_version"] == "b")
+
+            // What served before a crash serves after it, until it is gone.
+            func crash() throws {
+                let victim = try server.role("scheduler")
+                kill(victim, SIGKILL)
+                #expect(try Fixture.eventually { try server.role("scheduler") != victim })
+                try server.waitUntilHealthy()
+            }
+            try crash()
+            #expect(try vectors().map(\.vector) == expected["b"])
+            let after = try HTTPClient(port: port).get("/model_info").json()
+            #expect(after["weight_version"] == "b" && after["model_path"] == .string(variant.path))
+            variant.change { $0.removeLast(100) }
+            try crash()
+            #expect(try vectors().map(\.vector) == expected["a"])
+            #expect(try HTTPClient(port: port).get("/model_info").json()["weight_version"] == "default")
         }
 
         /// Probabilities of labels are those of transformers, whether the beginning comes from the cache or not.

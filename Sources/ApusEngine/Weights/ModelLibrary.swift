@@ -9,7 +9,7 @@ package protocol LoadableModel: Sendable {
 
     /// Reads and packs the weights; files that change meanwhile are an error.
     func resident(
-        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+        _ runtime: TensorRuntime, pace: @escaping () -> Void, progress: @escaping (_ done: Int, _ total: Int) -> Void
     ) throws -> any ResidentWeights
 }
 
@@ -17,6 +17,8 @@ package protocol LoadableModel: Sendable {
 package struct ModelLibrary: WeightLibrary {
     private let weightByteCount: Int
     private let kernels: String
+    /// What the weights before left.
+    private let spare: SpareMemory?
     /// Finds a model and holds it against the one in service.
     private let open: @Sendable (_ path: String?, _ format: String?) throws -> any LoadableModel
     private let room: @Sendable () -> Int
@@ -32,6 +34,7 @@ package struct ModelLibrary: WeightLibrary {
         let shape = ModelShape(model)
         weightByteCount = shape.weightByteCount
         kernels = model.runtime.kernelName
+        spare = model.runtime.spare
         self.room = room
         self.open = { path, format in
             let loader = try open(path, format)
@@ -42,11 +45,12 @@ package struct ModelLibrary: WeightLibrary {
 
     /// The same for a model that makes vectors.
     package init(
-        replacing shape: EmbeddingShape, kernels: String, room: @escaping @Sendable () -> Int,
+        replacing shape: EmbeddingShape, on runtime: TensorRuntime, room: @escaping @Sendable () -> Int,
         open: @escaping @Sendable (_ path: String?, _ format: String?) throws -> EmbeddingLoader
     ) {
         weightByteCount = shape.weightByteCount
-        self.kernels = kernels
+        kernels = runtime.kernelName
+        spare = runtime.spare
         self.room = room
         self.open = { path, format in
             let loader = try open(path, format)
@@ -60,11 +64,13 @@ package struct ModelLibrary: WeightLibrary {
             let loader = try open(path, format)
             return ModelCandidate(
                 loader: loader, kernels: kernels, byteCount: weightByteCount + loader.largestTensorByteCount,
-                room: room)
+                spare: spare, room: room)
         } catch {
             throw WeightFailure(error)
         }
     }
+
+    package func giveBack(byteCount: Int) { spare?.giveBack(byteCount) }
 
     /// Free memory.
     package static func room() -> Int { SystemMemory()?.available ?? 0 }
@@ -80,20 +86,24 @@ private struct ModelCandidate: WeightCandidate {
     let kernels: String
     /// In memory at the height of loading.
     let byteCount: Int
+    /// Of weights of this shape: all of it can be used.
+    let spare: SpareMemory?
     let room: @Sendable () -> Int
 
     /// Beyond the weights themselves: buffers of the loader, and what others may take meanwhile.
     private static let margin = 64 << 20
 
-    var fitsBeside: Bool { byteCount + byteCount / 20 + Self.margin <= room() }
+    var fitsBeside: Bool { byteCount + byteCount / 20 + Self.margin <= room() + (spare?.byteCount ?? 0) }
 
-    func load(progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights {
+    func load(pace: () -> Void, progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights {
         do {
             // One thread, so that the step's own have the processors; the same kernels, since they fix the packing.
-            let runtime = try TensorRuntime(threads: 1, kernels: kernels)
-            return try withoutActuallyEscaping(progress) { progress in
-                try loader.resident(runtime) { done, total in
-                    if total > 0 { progress(Double(done) / Double(total)) }
+            let runtime = try TensorRuntime(threads: 1, kernels: kernels, spare: spare)
+            return try withoutActuallyEscaping(pace) { pace in
+                try withoutActuallyEscaping(progress) { progress in
+                    try loader.resident(runtime, pace: pace) { done, total in
+                        if total > 0 { progress(Double(done) / Double(total)) }
+                    }
                 }
             }
         } catch {
@@ -104,17 +114,17 @@ private struct ModelCandidate: WeightCandidate {
 
 extension ModelLoader: LoadableModel {
     package func resident(
-        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+        _ runtime: TensorRuntime, pace: @escaping () -> Void, progress: @escaping (_ done: Int, _ total: Int) -> Void
     ) throws -> any ResidentWeights {
-        LoadedDecoder(try load(runtime, copies: true, progress: progress))
+        LoadedDecoder(try load(runtime, copies: true, progress: progress, pace: pace))
     }
 }
 
 extension EmbeddingLoader: LoadableModel {
     package func resident(
-        _ runtime: TensorRuntime, progress: @escaping (_ done: Int, _ total: Int) -> Void
+        _ runtime: TensorRuntime, pace: @escaping () -> Void, progress: @escaping (_ done: Int, _ total: Int) -> Void
     ) throws -> any ResidentWeights {
-        LoadedEmbeddingModel(try load(runtime, copies: true, progress: progress))
+        LoadedEmbeddingModel(try load(runtime, copies: true, progress: progress, pace: pace))
     }
 }
 

@@ -34,18 +34,3 @@ extension ModelRunner {
         decoder(generation)?.catalog.rows(of: name, first: rowCount)
     }
 }
-
-/// Weights that are to be freed elsewhere.
-///
-/// `@unchecked Sendable`: made by one thread and emptied by another, which is started after.
-final class WeightTrash: @unchecked Sendable {
-    private var decoder: Decoder?
-
-    init(_ decoder: Decoder?) {
-        self.decoder = decoder
-    }
-
-    var isEmpty: Bool { decoder == nil }
-
-    func empty() { decoder = nil }
-}

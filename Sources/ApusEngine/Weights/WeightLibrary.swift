@@ -6,6 +6,10 @@ package protocol WeightLibrary: Sendable {
     ///   - path: A folder or a hub name; nil: where the server was started with.
     ///   - format: `load_format`; nil: as at launch.
     func check(_ path: String?, format: String?) throws(WeightFailure) -> any WeightCandidate
+
+    /// Gives some of the memory that freed weights left for others back to the system: quick, and of no consequence but
+    /// to the time of later loads.
+    func giveBack(byteCount: Int)
 }
 
 /// A model that may take the place of the one in service.
@@ -13,8 +17,11 @@ package protocol WeightCandidate: Sendable {
     /// There is memory now for its weights beside those in service.
     var fitsBeside: Bool { get }
 
-    /// - Parameter progress: Share of the weights that is read, on this thread.
-    func load(progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights
+    /// - Parameters:
+    ///   - pace: Called on this thread before each piece of work, of a millisecond or two: it returns when nobody else
+    ///     needs the processors.
+    ///   - progress: Share of the weights that is read, on this thread.
+    func load(pace: () -> Void, progress: (Double) -> Void) throws(WeightFailure) -> any ResidentWeights
 }
 
 /// Weights in memory, to be adopted by a worker.

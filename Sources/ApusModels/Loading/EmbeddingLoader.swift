@@ -120,11 +120,11 @@ package struct EmbeddingLoader {
 
     private func loader(
         _ source: any WeightSource, _ runtime: TensorRuntime, purpose: WeightLoader.Purpose = .load,
-        progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        pace: (() -> Void)? = nil, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) -> WeightLoader {
         WeightLoader(
             source: source, element: elementType, quantization: quantization, stored: decoder?.quantization,
-            runtime: runtime, purpose: purpose, progress: progress)
+            runtime: runtime, purpose: purpose, pace: pace, progress: progress)
     }
 
     /// Reads and packs the weights.
@@ -132,16 +132,20 @@ package struct EmbeddingLoader {
     /// - Parameters:
     ///   - copies: Others may write to the files meanwhile: nothing is read where it is mapped, and a change is an error.
     ///   - progress: Called on this thread with bytes read and bytes in all (0: unknown).
+    ///   - pace: As `ModelLoader.load` has it.
     package func load(
-        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil,
+        pace: (() -> Void)? = nil
     ) throws -> EmbeddingModel {
         func source(_ checkpoint: Checkpoint?) -> any WeightSource {
-            checkpoint.map { CheckpointWeights(checkpoint: $0, copies: copies) } ?? RandomWeights(runtime: runtime)
+            checkpoint.map {
+                CheckpointWeights(checkpoint: $0, copies: copies ? CopyBuffers(runtime) : nil, pace: pace)
+            } ?? RandomWeights(runtime: runtime, pace: pace)
         }
         let model = try model(
-            loader(source(checkpoint), runtime, progress: progress),
+            loader(source(checkpoint), runtime, pace: pace, progress: progress),
             dense: dense.indices.map { index in
-                loader(source(checkpoint == nil ? nil : denseCheckpoints[index]), runtime)
+                loader(source(checkpoint == nil ? nil : denseCheckpoints[index]), runtime, pace: pace)
             })
         if copies {
             for checkpoint in [checkpoint].compactMap(\.self) + denseCheckpoints { try checkpoint.checkUnchanged() }

@@ -71,14 +71,19 @@ package struct ModelLoader {
     /// - Parameters:
     ///   - copies: Others may write to the files meanwhile: nothing is read where it is mapped, and a change is an error.
     ///   - progress: Called on this thread with bytes read and bytes in all (0: unknown).
+    ///   - pace: Called before each piece of work of a millisecond or two: others need the processors, and it returns when
+    ///     they are free.
     package func load(
-        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        _ runtime: TensorRuntime, copies: Bool = false, progress: ((_ done: Int, _ total: Int) -> Void)? = nil,
+        pace: (() -> Void)? = nil
     ) throws -> Decoder {
         let source: any WeightSource =
-            checkpoint.map { CheckpointWeights(checkpoint: $0, copies: copies) } ?? RandomWeights(runtime: runtime)
+            checkpoint.map {
+                CheckpointWeights(checkpoint: $0, copies: copies ? CopyBuffers(runtime) : nil, pace: pace)
+            } ?? RandomWeights(runtime: runtime, pace: pace)
         let loader = WeightLoader(
             source: source, element: elementType, quantization: quantization, stored: configuration.quantization,
-            runtime: runtime, progress: progress)
+            runtime: runtime, pace: pace, progress: progress)
         let decoder = try Decoder(WeightScope(loader: loader, path: ""), configuration)
         if copies { try checkpoint?.checkUnchanged() }
         return decoder

@@ -47,7 +47,8 @@ extension WeightLoader {
             return empty
         }
         let packed = try withExtendedLifetime(tensors) {
-            try builder.build(runtime) { outputs in
+            try builder.build(runtime, pieceByteCount: pieceByteCount) { [pace] outputs in
+                pace?()
                 // One projection alone may be an embedding table, the larger part of a small model.
                 if projections.count == 1 { tensors[0].discard(outputs * tensors[0].rowByteCount) }
             }
@@ -86,7 +87,7 @@ extension WeightLoader {
                         PackedWeight.Source(base: base, element: element, outputs: part, rowStride: inputs))
                     base += part * inputs * element.byteCount
                 }
-                let weight = try builder.build(runtime)
+                let weight = try builder.build(runtime, pieceByteCount: pieceByteCount) { [pace] _ in pace?() }
                 tensor.discard((index + 1) * tensor.rowByteCount)
                 catalog.add(.projection, format: format, byteCount: weight.byteCount)
                 return weight

@@ -22,6 +22,9 @@ final class WeightLoader {
     let catalog = WeightCatalog()
     let purpose: Purpose
     let source: any WeightSource
+    /// Called before each piece of work, which is done in a millisecond or two: others need the processors, and it returns
+    /// when they are free. nil: nobody does, and pieces are large.
+    let pace: (() -> Void)?
     private let progress: ((_ done: Int, _ total: Int) -> Void)?
     private var done = 0
 
@@ -29,9 +32,10 @@ final class WeightLoader {
     init(
         source: any WeightSource, element: ElementType, quantization: Quantization? = nil,
         stored: StoredQuantization? = nil, runtime: TensorRuntime,
-        purpose: Purpose = .load, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        purpose: Purpose = .load, pace: (() -> Void)? = nil, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) {
         precondition(element != .float16)
+        self.pace = pace
         self.source = source
         self.element = element
         self.quantization = quantization
@@ -59,13 +63,14 @@ final class WeightLoader {
             return (AlignedBuffer(), element)
         }
         let kept = stored == .float32 ? element : stored
-        let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount)
+        let buffer = try AlignedBuffer(byteCount: rows * columns * kept.byteCount, from: runtime.spare)
         // Blocks keep every thread busy; a slice of blocks is what the source has in memory at a time.
-        let block = 256
-        let slice = 16 * runtime.pool.threadCount
+        let block = pace == nil ? 256 : max(1, pieceByteCount / tensor.rowByteCount)
+        let slice = (pace == nil ? 16 : 1) * runtime.pool.threadCount
         let blocks = (rows + block - 1) / block
         withExtendedLifetime(tensor.owner) {
             for start in stride(from: 0, to: blocks, by: slice) {
+                pace?()
                 runtime.pool.run(count: min(slice, blocks - start)) { index, _ in
                     let row = (start + index) * block
                     runtime.convert(
@@ -81,6 +86,9 @@ final class WeightLoader {
         catalog.add(.embedding, table: kept, byteCount: buffer.byteCount)
         return (buffer, kept)
     }
+
+    /// Of weights that are packed at once.
+    var pieceByteCount: Int { pace == nil ? 16 << 20 : 256 << 10 }
 
     /// nil: the tensor is there, and this is a survey.
     func take(_ name: String, _ type: WeightType = .numbers, shape: [Int]) throws -> WeightTensor? {

@@ -52,15 +52,16 @@ protocol WeightSource {
 /// The tensors of a checkpoint.
 struct CheckpointWeights: WeightSource {
     let checkpoint: Checkpoint
-    /// Others may write to the files meanwhile: each tensor is copied out of its file before it is looked at. Otherwise it
-    /// is read where it is mapped.
-    var copies: Bool { buffers != nil }
-    /// What copies are made in.
-    private let buffers: CopyBuffers?
+    /// Others may write to the files meanwhile: each tensor is copied out of its file, to there, before it is looked at.
+    /// nil: it is read where it is mapped.
+    private let copies: CopyBuffers?
+    private let pace: () -> Void
 
-    init(checkpoint: Checkpoint, copies: Bool = false) {
+    /// - Parameter pace: See `WeightLoader.pace`.
+    init(checkpoint: Checkpoint, copies: CopyBuffers? = nil, pace: (() -> Void)? = nil) {
         self.checkpoint = checkpoint
-        buffers = copies ? CopyBuffers() : nil
+        self.copies = copies
+        self.pace = pace ?? {}
     }
 
     func contains(_ name: String) -> Bool { checkpoint.contains(name) }
@@ -69,9 +70,9 @@ struct CheckpointWeights: WeightSource {
 
     func tensor(_ name: String, _ type: WeightType, shape: [Int]) throws -> WeightTensor {
         let (file, range, element) = try find(name, type, shape)
-        if let buffers {
-            let copy = try buffers.take(byteCount: range.count)
-            try file.read(range, into: copy.numbers.base)
+        if let copies {
+            let copy = try copies.take(byteCount: range.count)
+            try file.read(range, into: copy.numbers.base, pace: pace)
             return WeightTensor(
                 base: UnsafeRawPointer(copy.numbers.base), element: element, shape: shape, byteCount: range.count,
                 owner: copy, discard: { _ in })
@@ -98,7 +99,7 @@ struct CheckpointWeights: WeightSource {
 
 /// Memory for copies of tensors, used again and again: fresh memory costs the system more than what is copied into it, and
 /// that at the expense of whoever computes meanwhile.
-private final class CopyBuffers {
+final class CopyBuffers {
     /// One tensor's copy, which goes back when nobody refers to it.
     final class Copy {
         let numbers: AlignedBuffer
@@ -112,7 +113,12 @@ private final class CopyBuffers {
         deinit { home.free.append(numbers) }
     }
 
+    private let runtime: TensorRuntime
     private var free: [AlignedBuffer] = []
+
+    init(_ runtime: TensorRuntime) {
+        self.runtime = runtime
+    }
 
     /// The smallest that will do; else a new one in the place of the smallest, so that there are never more than are used
     /// at once.
@@ -122,13 +128,15 @@ private final class CopyBuffers {
             return Copy(free.remove(at: index), home: self)
         }
         if !free.isEmpty { free.removeFirst() }
-        return Copy(try AlignedBuffer(byteCount: byteCount), home: self)
+        return Copy(try AlignedBuffer(byteCount: byteCount, from: runtime.spare), home: self)
     }
 }
 
 /// Random numbers in the shapes of a configuration (`--load-format dummy`), the same in each run.
 struct RandomWeights: WeightSource {
     let runtime: TensorRuntime
+    /// See `WeightLoader.pace`.
+    var pace: (() -> Void)?
 
     func contains(_ name: String) -> Bool { false }
 
@@ -141,12 +149,18 @@ struct RandomWeights: WeightSource {
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let norm = name.hasSuffix("norm.weight")
         let chunk = 65_536
-        runtime.pool.run(count: (count + chunk - 1) / chunk) { part, _ in
-            var random = SplitMix64(seed: seed &+ UInt64(part))
-            for index in part * chunk..<min(count, (part + 1) * chunk) {
-                let unit = Float(random.next() >> 40) * 0x1p-23 - 1
-                // Uniform with a standard deviation of 0.02, the usual width of untrained weights.
-                numbers.floats[index] = norm ? 1 + 0.1 * unit : 0.0346 * unit
+        let parts = (count + chunk - 1) / chunk
+        let slice = pace == nil ? parts : 4 * runtime.pool.threadCount
+        for start in stride(from: 0, to: parts, by: slice) {
+            pace?()
+            runtime.pool.run(count: min(slice, parts - start)) { index, _ in
+                let part = start + index
+                var random = SplitMix64(seed: seed &+ UInt64(part))
+                for index in part * chunk..<min(count, (part + 1) * chunk) {
+                    let unit = Float(random.next() >> 40) * 0x1p-23 - 1
+                    // Uniform with a standard deviation of 0.02, the usual width of untrained weights.
+                    numbers.floats[index] = norm ? 1 + 0.1 * unit : 0.0346 * unit
+                }
             }
         }
         return WeightTensor(

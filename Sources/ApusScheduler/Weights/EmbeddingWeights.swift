@@ -13,16 +13,18 @@ final class EmbeddingWeights {
     private(set) var work = WeightWork()
     /// Why nothing can run any more; nil: it can.
     private(set) var loss: String?
+    /// As `Scheduler.onWeights`.
+    var onWeights: ((_ path: String?, _ format: String?, _ label: String) -> Void)?
     private let worker: any EmbeddingWorker
     private let jobs: WeightJobs?
     private let logger: Logger
     private var replies: [(call: UInt64?, reply: ControlReply)] = []
 
-    init(_ worker: any EmbeddingWorker, jobs: WeightJobs?, version: String, logger: Logger) {
+    init(_ worker: any EmbeddingWorker, jobs: WeightJobs?, generations: Generations, logger: Logger) {
         self.worker = worker
         self.jobs = jobs
         self.logger = logger
-        generations = Generations(label: version)
+        self.generations = generations
     }
 
     /// Texts that come are not bound: the weights that they will run on are not there yet.
@@ -52,8 +54,9 @@ final class EmbeddingWeights {
     ///
     /// - Parameter waits: Whether a text waits for a generation.
     /// - Returns: Replies to calls that came to their end.
-    func tend(_ waits: (_ generation: Int) -> Bool) -> [(call: UInt64?, reply: ControlReply)] {
+    func tend(now: Double, _ waits: (_ generation: Int) -> Bool) -> [(call: UInt64?, reply: ControlReply)] {
         while advance(waits) {}
+        jobs?.tendMemory(now: now)
         for generation in generations.resident.sorted() where generation != generations.current && !waits(generation) {
             drop(generation)
             logger.info("The last text on earlier weights is done; they are freed.")
@@ -120,6 +123,7 @@ final class EmbeddingWeights {
             jobs.check(update.path, format: update.format)
         case .nameWeights(let version):
             generations.rename(to: version)
+            onWeights?(generations.path, generations.format, version)
             finish(.done(message: "Weight version updated to \(version)"))
         default: preconditionFailure("\(item.control) is not of weights")
         }
@@ -142,6 +146,7 @@ final class EmbeddingWeights {
         work.updates += 1
         generations.advance(label: update.version, path: update.path, format: update.format)
         worker.adopt(weights, as: generations.current)
+        onWeights?(update.path, update.format, generations.label)
         let suffix = update.version.map { " Weight version updated to \($0)." } ?? ""
         logger.info("Weights updated from \(update.path), mode \(mode.rawValue).\(suffix)")
         finish(.done(message: "Succeeded to update model weights." + suffix))

@@ -14,10 +14,11 @@ struct Generations {
     private(set) var path: String?
     private(set) var format: String?
 
-    init(label: String, path: String? = nil, format: String? = nil) {
-        labels = [0: label]
-        self.path = path
-        self.format = format
+    /// Those that the worker was made with.
+    init(_ configuration: SchedulerConfiguration) {
+        labels = [0: configuration.weightVersion]
+        path = configuration.weightPath
+        format = configuration.weightFormat
     }
 
     var label: String { label(of: current) }

@@ -14,15 +14,23 @@ final class WeightJobs: Sendable {
     private struct State {
         var isBusy = false
         var outcome: Outcome?
+        /// When memory is given back next.
+        var givesBackAt = 0.0
     }
 
+    /// Loads keep to it.
+    let gate: LoadGate
     private let library: any WeightLibrary
     private let start: BackgroundThread.Start
     private let state = Mutex(State())
 
     /// - Parameter wake: Called when an outcome is there, on the job's thread.
-    init(_ library: any WeightLibrary, wake: @escaping @Sendable () -> Void, start: BackgroundThread.Start? = nil) {
+    init(
+        _ library: any WeightLibrary, gate: LoadGate = LoadGate(), wake: @escaping @Sendable () -> Void,
+        start: BackgroundThread.Start? = nil
+    ) {
         self.library = library
+        self.gate = gate
         let start = start ?? BackgroundThread("apus-weights").start
         self.start = { job in
             start {
@@ -38,23 +46,41 @@ final class WeightJobs: Sendable {
 
     /// Each quarter that is read is a line of `logger`.
     func load(_ candidate: any WeightCandidate, logger: Logger) {
-        run { () throws(WeightFailure) in
+        run { [gate] () throws(WeightFailure) in
             var told = 0
-            return .loaded(
-                try candidate.load { share in
-                    let quarter = Int(share * 4)
-                    guard quarter > told else { return }
-                    told = quarter
-                    logger.info("Loading new weights: \(quarter * 25)%")
-                })
+            return try gate.work { () throws(WeightFailure) in
+                .loaded(
+                    try candidate.load(pace: gate.pass) { share in
+                        let quarter = Int(share * 4)
+                        guard quarter > told else { return }
+                        told = quarter
+                        logger.info("Loading new weights: \(quarter * 25)%")
+                    })
+            }
         }
+    }
+
+    /// Seconds for which what freed weights left is kept for the next, then megabytes a second that the system gets: a
+    /// virtual machine's host takes what it finds in pauses of all cores, which have to be short.
+    private static let (keptSeconds, givenBack) = (60.0, 16 << 20)
+    private static let interval = 0.25
+
+    /// Called between steps.
+    func tendMemory(now: Double) {
+        let isDue = state.withLock { state in
+            if state.isBusy { state.givesBackAt = now + Self.keptSeconds }
+            guard now >= state.givesBackAt else { return false }
+            state.givesBackAt = now + Self.interval
+            return true
+        }
+        if isDue { library.giveBack(byteCount: Int(Double(Self.givenBack) * Self.interval)) }
     }
 
     /// What the last call came to, once; nil while it runs.
     func take() -> Outcome? {
         state.withLock { state in
             guard let outcome = state.outcome else { return nil }
-            state = State()
+            (state.isBusy, state.outcome) = (false, nil)
             return outcome
         }
     }

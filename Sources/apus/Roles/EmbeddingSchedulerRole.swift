@@ -18,12 +18,15 @@ import Logging
 /// Loads a model that makes vectors, and runs its scheduler.
 struct EmbeddingSchedulerRole {
     private let role: RoleLaunch
+    private let first: FirstWeights
+    /// Of the launch's model.
     private let loader: EmbeddingLoader
     private let epoch = UInt64.random(in: 1 ... .max)
     private var given: ServeConfiguration { role.configuration }
 
-    init(_ role: RoleLaunch, _ loader: EmbeddingLoader) {
-        self.role = role
+    init(_ first: FirstWeights, _ loader: EmbeddingLoader) {
+        self.first = first
+        role = first.role
         self.loader = loader
     }
 
@@ -36,13 +39,23 @@ struct EmbeddingSchedulerRole {
         let inbox = try ZeroMQInbox<FrontToScheduler>(.scheduler, in: role.directory, context: context, wake: wake)
         let front = try ZeroMQOutbox<SchedulerToFront>(to: .front, in: role.directory, context: context)
         let runtime = try TensorRuntime(
-            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
+            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1,
+            spare: SpareMemory())
         _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: 0))
 
         let before = try LoadedModel.memory()
-        let model = try load(runtime) { share in
-            _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
-            role.report(loaded: share)
+        func load(_ loader: EmbeddingLoader) throws -> EmbeddingModel {
+            try self.load(loader, runtime) { share in
+                _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: share))
+                role.report(loaded: share)
+            }
+        }
+        let (record, model) = try first.load {
+            try load(loader)
+        } update: { path, format in
+            let found = try Self.open(role, path, format, like: loader)
+            try found.check(against: EmbeddingShape(loader, weightByteCount: 0))
+            return try load(found)
         }
         let loadSeconds = Clocks.monotonic() - startedAt
         let after = try LoadedModel.memory()
@@ -52,6 +65,9 @@ struct EmbeddingSchedulerRole {
             contextLength: given.contextLength, pieceSize: chunk ?? given.maxPrefillTokens)
 
         var configuration = SchedulerConfiguration(given, epoch: epoch, chunkedPrefillSize: chunk)
+        configuration.weightVersion = record.version
+        configuration.weightPath = record.path
+        configuration.weightFormat = record.format
         configuration.readyDetails =
             details(
                 model, weightBytes: before.available - after.available, loadSeconds: loadSeconds,
@@ -63,6 +79,7 @@ struct EmbeddingSchedulerRole {
         log(model, scheduler.limits, chunk: chunk)
 
         let directory = role.directory
+        scheduler.onWeights = first.serving(record)
         let heartbeat = try HeartbeatThread(pulse: scheduler.pulse, interval: configuration.heartbeatInterval) {
             try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
         }
@@ -74,22 +91,31 @@ struct EmbeddingSchedulerRole {
             return role.ending.isAsked
         }
         heartbeat.finish()
+        WeightRecord.forget(in: directory)
     }
 
     /// What may take the model's place.
     private func library(_ model: EmbeddingModel) -> ModelLibrary {
-        let (role, quantization) = (role, loader.quantization)
+        let (role, loader) = (role, loader)
         return ModelLibrary(
             replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
-            kernels: model.runtime.kernelName, room: ModelLibrary.room
-        ) { path, format in
-            let found = try ModelFiles.embeddingLoader(role, path: path, format: format, quantization: quantization)
-            guard let found else { throw WeightFailure.unfit(reason: "it is a model that generates") }
-            return found
-        }
+            on: model.runtime, room: ModelLibrary.room
+        ) { path, format in try Self.open(role, path, format, like: loader) }
     }
 
-    private func load(_ runtime: TensorRuntime, onProgress: @escaping (Double) -> Void) throws -> EmbeddingModel {
+    /// Another model, checked by itself.
+    private static func open(
+        _ role: RoleLaunch, _ path: String?, _ format: String?, like model: EmbeddingLoader
+    ) throws -> EmbeddingLoader {
+        let found = try ModelFiles.embeddingLoader(
+            role, path: path, format: format, quantization: model.quantization)
+        guard let found else { throw WeightFailure.unfit(reason: "it is a model that generates") }
+        return found
+    }
+
+    private func load(
+        _ loader: EmbeddingLoader, _ runtime: TensorRuntime, onProgress: @escaping (Double) -> Void
+    ) throws -> EmbeddingModel {
         let bar = LoadProgress.standardError(title: "Loading weights", logger: role.logger)
         var reportedAt = 0.0
         return try loader.load(runtime) { done, total in

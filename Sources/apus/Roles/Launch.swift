@@ -12,7 +12,7 @@ import Logging
 
 /// What a process was started with: the resolved configuration, and the command line as people may see it.
 struct Launch: Sendable {
-    let configuration: ServeConfiguration
+    var configuration: ServeConfiguration
     /// Without keys.
     let command: String
     var warnings: [String] = []

@@ -14,7 +14,7 @@ import Synchronization
 
 /// What every role does before its own work: configuration, log, allocator, signals, the tie to its parent.
 struct RoleLaunch: Sendable {
-    let launch: Launch
+    private(set) var launch: Launch
     let directory: RuntimeDirectory
     let logger: Logger
     let notify: Notify
@@ -70,6 +70,13 @@ struct RoleLaunch: Sendable {
         self.environment = environment
         self.ending = ending
         self.threads = threads
+    }
+
+    /// The same, for another model.
+    func with(modelPath: String) -> RoleLaunch {
+        var copy = self
+        copy.launch.configuration = launch.configuration.with(modelPath: modelPath)
+        return copy
     }
 }
 

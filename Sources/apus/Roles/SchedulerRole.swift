@@ -21,16 +21,18 @@ import Logging
 /// Loads the model, sizes the pool, and runs the scheduler.
 struct SchedulerRole {
     private let role: RoleLaunch
+    private let first: FirstWeights
     private let epoch = UInt64.random(in: 1 ... .max)
     private var given: ServeConfiguration { role.configuration }
 
     init(_ role: RoleLaunch) {
-        self.role = role
+        first = FirstWeights(role)
+        self.role = first.role
     }
 
     func run() throws {
         if let loader = try ModelFiles.embeddingLoader(role) {
-            return try EmbeddingSchedulerRole(role, loader).run()
+            return try EmbeddingSchedulerRole(first, loader).run()
         }
         let startedAt = Clocks.monotonic()
         // What can be wrong without reading the weights is found first.
@@ -53,7 +55,8 @@ struct SchedulerRole {
             try ModelFiles.loader(role, path: path, format: format, quantization: quantization)
         }
         let runtime = try TensorRuntime(
-            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1)
+            threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1,
+            spare: SpareMemory())
         _ = front.send(.loading(schedulerEpoch: epoch, processID: getpid(), share: 0))
         func load(_ loader: ModelLoader) throws -> LoadedModel {
             try LoadedModel(
@@ -63,7 +66,15 @@ struct SchedulerRole {
                 role.report(loaded: share)
             }
         }
-        var (record, model) = try resume(from: launched, load)
+        let (record, model) = try first.load {
+            try load(launched)
+        } update: { path, format in
+            let loader = try open(path, format)
+            if let difference = launched.configuration.difference(from: loader.configuration) {
+                throw WeightFailure.unfit(reason: difference)
+            }
+            return try load(loader)
+        }
         var configuration = SchedulerConfiguration(given, epoch: epoch, chunkedPrefillSize: model.chunkedPrefillSize)
         configuration.extraEndTokenIDs = endTokenIDs
         configuration.weightVersion = record.version
@@ -80,14 +91,7 @@ struct SchedulerRole {
             logger: role.logger, library: model.library, compilation: compilation, wake: { wake.wake() })
         model.log(role.logger, given, limits: scheduler.limits)
         let directory = role.directory
-        if record.attempts > 0 {
-            record.attempts = 0
-            record.write(in: directory, logger: role.logger)
-        }
-        scheduler.onWeights = { [record] path, format, version in
-            WeightRecord(model: record.model, path: path, format: format, version: version)
-                .write(in: directory, logger: role.logger)
-        }
+        scheduler.onWeights = first.serving(record)
 
         let heartbeat = try HeartbeatThread(pulse: scheduler.pulse, interval: configuration.heartbeatInterval) {
             try ZeroMQOutbox<SchedulerToFront>(to: .front, in: directory, context: context)
@@ -104,35 +108,6 @@ struct SchedulerRole {
         }
         heartbeat.finish()
         WeightRecord.forget(in: directory)
-    }
-
-    /// Loads what a scheduler that died had served, else the launch's model.
-    private func resume(
-        from launched: ModelLoader, _ load: (ModelLoader) throws -> LoadedModel
-    ) throws -> (WeightRecord, LoadedModel) {
-        let name = given.modelPath ?? ""
-        let start = WeightRecord(model: name, version: given.weightVersion)
-        guard let record = WeightRecord.inherited(in: role.directory, model: name, logger: role.logger) else {
-            return (start, try load(launched))
-        }
-        guard let path = record.path else { return (record, try load(launched)) }
-        do {
-            let loader = try ModelFiles.loader(
-                role, path: path, format: record.format, quantization: launched.quantization)
-            if let difference = launched.configuration.difference(from: loader.configuration) {
-                throw WeightFailure.unfit(reason: difference)
-            }
-            role.logger.notice("Loading the weights that served before: \(path), version \(record.version)")
-            return (record, try load(loader))
-        } catch {
-            role.logger.error(
-                """
-                The weights that served before (\(path), version \(record.version)) cannot be loaded again: \(error). \
-                The launch's weights serve, as version \(start.version).
-                """)
-            WeightRecord.forget(in: role.directory)
-            return (start, try load(launched))
-        }
     }
 
     static func checkContextLength(_ given: ServeConfiguration, model: Int) throws {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a Qwen2 or Llama checkpoint as a GGUF file in bfloat16, so that llama.cpp measures the same weights.
+"""Writes a Qwen2, Qwen2-MoE or Llama checkpoint as a GGUF file in bfloat16, so that llama.cpp measures the same weights.
 
     gguf_file.py MODEL_FOLDER OUT.gguf
 
@@ -8,6 +8,7 @@ up with names for ids that it does not have.
 """
 
 import json
+import os
 import struct
 import sys
 
@@ -18,7 +19,12 @@ LAYER = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "mlp.gate": "ffn_gate_inp", "mlp.shared_expert_gate": "ffn_gate_inp_shexp",
+    "mlp.shared_expert.gate_proj": "ffn_gate_shexp", "mlp.shared_expert.up_proj": "ffn_up_shexp",
+    "mlp.shared_expert.down_proj": "ffn_down_shexp",
 }
+# One tensor of all experts of a layer.
+EXPERTS = {"gate_proj": "ffn_gate_exps", "up_proj": "ffn_up_exps", "down_proj": "ffn_down_exps"}
 GLOBAL = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
           "lm_head.weight": "output.weight"}
 
@@ -47,7 +53,7 @@ def main():
     folder, out = sys.argv[1:]
     with open(f"{folder}/config.json") as file:
         config = json.load(file)
-    architecture = {"qwen2": "qwen2", "llama": "llama", "mistral": "llama"}[config["model_type"]]
+    architecture = {"qwen2": "qwen2", "qwen2_moe": "qwen2moe", "llama": "llama", "mistral": "llama"}[config["model_type"]]
     writer = gguf.GGUFWriter(out, architecture)
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     writer.add_context_length(config["max_position_embeddings"])
@@ -56,13 +62,20 @@ def main():
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(heads)
     writer.add_head_count_kv(kv_heads)
+    if architecture == "qwen2moe":
+        writer.add_expert_count(config["num_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+        writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+        writer.add_expert_shared_feed_forward_length(config["shared_expert_intermediate_size"])
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_vocab_size(config["vocab_size"])
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
 
-    with open(f"{folder}/tokenizer.json") as file:
-        model = json.load(file)["model"]
+    model = {"vocab": {}}
+    if os.path.exists(f"{folder}/tokenizer.json"):
+        with open(f"{folder}/tokenizer.json") as file:
+            model = json.load(file)["model"]
     tokens = [f"<unused{index}>" for index in range(config["vocab_size"])]
     for token, index in model["vocab"].items():
         tokens[index] = token
@@ -70,11 +83,25 @@ def main():
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
     writer.add_token_types([gguf.TokenType.NORMAL] * len(tokens))
-    merges = model.get("merges", [])
+    # None at all would be refused.
+    merges = model.get("merges") or ["a b"]
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     writer.add_eos_token_id(config["eos_token_id"])
 
+    def add_matrix(target, bits):
+        writer.add_tensor(
+            target, numpy.ascontiguousarray(bits).view(numpy.uint8), raw_dtype=gguf.GGMLQuantizationType.BF16)
+
+    experts = {}
     for name, shape, bits in tensors(folder):
+        if ".experts." in name:
+            _, _, layer, _, _, expert, kind, _ = name.split(".")
+            target = f"blk.{layer}.{EXPERTS[kind]}.weight"
+            experts.setdefault(target, {})[int(expert)] = bits
+            if len(experts[target]) == config["num_experts"]:
+                found = experts.pop(target)
+                add_matrix(target, numpy.stack([found[index] for index in range(len(found))]))
+            continue
         if name in GLOBAL:
             target = GLOBAL[name]
         else:
@@ -83,12 +110,10 @@ def main():
             target = f"blk.{layer}.{LAYER[stem]}.{kind}"
             if architecture == "llama" and stem in ("self_attn.q_proj", "self_attn.k_proj"):
                 bits = permuted(bits, heads if "q_proj" in stem else kv_heads)
-        if len(shape) == 1:
+        if len(shape) == 1 or "ffn_gate_inp" in target:
             writer.add_tensor(target, (bits.astype(numpy.uint32) << 16).view(numpy.float32))
         else:
-            writer.add_tensor(
-                target, numpy.ascontiguousarray(bits).view(numpy.uint8),
-                raw_dtype=gguf.GGMLQuantizationType.BF16)
+            add_matrix(target, bits)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -27,7 +27,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
     ///   - tokenCapacity: Most tokens of a batch, and of a text of a decoder.
     ///   - contextLength: Longest text; nil: the model's own.
     ///   - pieceSize: Rows of a decoder at a time.
-    /// - Throws: `TensorError.outOfMemory`.
+    /// - Throws: `TensorError.outOfMemory`, `TensorError.threadCreation`.
     package init(
         _ model: EmbeddingModel, tokenCapacity: Int, contextLength: Int? = nil, pieceSize: Int = 4096
     ) throws {
@@ -36,7 +36,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
         vocabularySize = model.vocabularySize
         typeCount = model.typeCount
         runtime = model.runtime
-        context = EncoderContext(runtime: model.runtime)
+        context = try EncoderContext(runtime: model.runtime)
         self.contextLength = min(contextLength ?? model.contextLength, model.contextLength)
         self.tokenCapacity = tokenCapacity
         self.pieceSize = pieceSize
@@ -53,6 +53,9 @@ package final class EmbeddingRunner: EmbeddingWorker {
     }
 
     package let expertShape: ExpertShape
+
+    /// Where a decoder keeps keys and values while it runs; nil for encoders.
+    package var pool: KVPool? { session?.pool }
 
     package func record(experts recorder: ExpertRecorder) { self.recorder = recorder }
 

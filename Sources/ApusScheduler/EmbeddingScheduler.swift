@@ -224,6 +224,7 @@ package final class EmbeddingScheduler {
             request.dimensions ?? 1 > 0
         else { throw Intake.Refusal("token types or dimensions do not fit the text.") }
         let count = request.inputIDs.count
+        if request.mayFillContext && count <= min(limits.contextLength, limits.capacity) { return request }
         guard count >= limits.longestInput else { return request }
         guard configuration.allowAutoTruncate && limits.longestInput > 0 else {
             throw Intake.Refusal(

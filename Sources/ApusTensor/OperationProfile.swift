@@ -20,6 +20,13 @@ package final class OperationProfile {
 
     package func reset() { seconds.removeAll(keepingCapacity: true) }
 
+    /// Adds what threads noted that worked side by side, each on rows of its own: their mean.
+    package func add(meanOf others: [OperationProfile]) {
+        for other in others {
+            for (kind, time) in other.seconds { seconds[kind, default: 0] += time / Double(others.count) }
+        }
+    }
+
     func begin(_ kind: Kind) -> Mark {
         depth += 1
         return Mark(kind: kind, start: Clocks.monotonic())

@@ -54,6 +54,22 @@ package final class TensorRuntime: @unchecked Sendable {
         scratch = (0..<threads).map { _ in AlignedBuffer() }
     }
 
+    /// The same kernels on one thread, which is the caller's: for a job that gives each thread rows of its own.
+    private init(singleOf runtime: TensorRuntime) throws(TensorError) {
+        placesMemory = false
+        spare = nil
+        kernels = runtime.kernels
+        pool = try ThreadPool(threads: 1)
+        scratch = [AlignedBuffer()]
+    }
+
+    /// A runtime for each thread of this one's pool.
+    package func singles() throws(TensorError) -> [TensorRuntime] {
+        var singles: [TensorRuntime] = []
+        for _ in 0..<pool.threadCount { singles.append(try TensorRuntime(singleOf: self)) }
+        return singles
+    }
+
     /// The name of the kernels in use: "scalar", "avx2", "avx512", "avx512bf16", "amx", "neon", "amx-soft".
     package var kernelName: String {
         String(cString: kernels.pointee.name)

@@ -19,7 +19,7 @@ struct EmbeddingTests {
         let loader = try EmbeddingLoader(
             directory: ModelFixtures.directory(name), isAsked: false, elementType: element)
         let model = try loader.load(try TensorRuntime(threads: threads))
-        return try EmbeddingRunner(model, tokenCapacity: 1024, pieceSize: pieceSize)
+        return try EmbeddingRunner(model, tokenCapacity: 4096, pieceSize: pieceSize)
     }
 
     private func vectors(_ runner: EmbeddingRunner, _ goldens: [VectorGolden], generation: Int = 0) throws -> [[Float]]
@@ -62,6 +62,19 @@ struct EmbeddingTests {
         #expect(try vectors(whole, goldens) == alone)
         #expect(try vectors(whole, goldens.reversed()) == alone.reversed())
         #expect(try vectors(runner(name, element, threads: 1, pieceSize: 13), goldens) == alone)
+    }
+
+    /// Nor does it matter that threads take texts of their own through all layers when there are enough of them.
+    @Test(arguments: ["embed-bert-mean", "embed-xlm-roberta"], [ElementType.float32, .bfloat16])
+    func threadsTakeTextsOfTheirOwn(_ name: String, _ element: ElementType) throws {
+        let goldens = try VectorGolden.all(name)
+        let many = (0..<60).map { goldens[$0 * 7 % 5] }
+        let lone = try runner(name, element, threads: 1)
+        let alone = try goldens.map { try vectors(lone, [$0])[0] }
+        let expected = (0..<60).map { alone[$0 * 7 % 5] }
+        for threads in 1...3 {
+            #expect(try vectors(runner(name, element, threads: threads), many) == expected)
+        }
     }
 
     /// Batches of other weights in between change nothing; what is not the same model with other numbers is refused.
@@ -119,6 +132,22 @@ struct EmbeddingTests {
         batch.append([5, 6, 7], types: [], dimensions: nil)
         let vector = try runner.embed(batch)[0]
         #expect(abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
+    }
+
+    /// What a decoder's pool has been promised counts as taken; an encoder has none.
+    @Test func otherWeightsFindRoomBesideThePool() throws {
+        let encoder = try runner("embed-bert-mean", .float32)
+        #expect(encoder.pool == nil)
+        #expect(ModelLibrary.room(beside: encoder.pool) > 0)
+        let loader = try EmbeddingLoader(
+            directory: ModelFixtures.directory("embed-qwen2"), isAsked: false, elementType: .float32)
+        let decoder = try EmbeddingRunner(loader.load(try TensorRuntime(threads: 1)), tokenCapacity: 1 << 20)
+        let pool = try #require(decoder.pool)
+        let promised = pool.untouchedByteCount
+        #expect(promised >= 1 << 27)
+        // Other programs take and give back memory meanwhile.
+        let difference = ModelLibrary.room(beside: nil) - ModelLibrary.room(beside: pool)
+        #expect(abs(difference - promised) < promised / 2)
     }
 
     private func cosine(_ a: [Float], _ b: [Float]) -> Double {

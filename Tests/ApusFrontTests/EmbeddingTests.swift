@@ -118,8 +118,14 @@ import Testing
             let answer = try await server.post("/encode", ["text": .string(String(repeating: "A", count: 300))])
             #expect(answer.status == 200, "\(answer.text)")
             let ids = server.ring.embeddings.last?.inputIDs ?? []
-            #expect(ids.count == min(limit ?? .max, FakeRing.inputLimit - 1))
+            #expect(ids.count == min(limit ?? .max, FakeRing.contextLength))
             #expect(ids.starts(with: "q: aa".utf8.map(Int32.init)))
+            #expect(server.ring.embeddings.last?.mayFillContext == true)
+            // Ids are measured as everywhere.
+            let given = JSONValue.array(Array(repeating: 5, count: FakeRing.contextLength))
+            #expect(try await server.post("/encode", ["input_ids": given]).status == 400)
+            #expect(try await server.post("/encode", ["input_ids": [5, 6]]).status == 200)
+            #expect(server.ring.embeddings.last?.mayFillContext == false)
         }
     }
 

@@ -146,6 +146,27 @@ struct EmbeddingSchedulerTests {
         #expect(message.hasPrefix("Input length (34 tokens) exceeds the maximum allowed length (34 tokens)."))
     }
 
+    /// Texts that were cut to the context may fill it; nothing may exceed it.
+    @Test(arguments: [nil, 38])
+    func textsMayFillTheContext(context: Int?) {
+        let length = context ?? 40
+        for truncates in [false, true] {
+            let stage = Stage {
+                $0.contextLength = context
+                $0.allowAutoTruncate = truncates
+            }
+            for count in [length, length + 1] {
+                let request = EmbedRequest(
+                    rid: "\(count)", schedulerEpoch: 7, inputIDs: Array(repeating: 1, count: count),
+                    mayFillContext: true)
+                stage.step(.embed(request))
+            }
+            let whole = Float(length), cut = Float(length - 6)
+            #expect(stage.vectors["\(length)"] == [whole, whole])
+            #expect(stage.vectors["\(length + 1)"] == (truncates ? [cut, cut] : nil))
+        }
+    }
+
     @Test func truncationKeepsTheBeginning() {
         let stage = Stage { $0.allowAutoTruncate = true }
         stage.step(Stage.text("long", Array(repeating: 1, count: 39)))

@@ -56,11 +56,13 @@ extension EndToEnd {
         }
 
         /// Length, prompt, projections and normalisation are as the folder's files say.
-        @Test(arguments: ["text-dense", "text-prompt"])
-        func `texts become what sentence-transformers makes of them`(name: String) throws {
+        /// A context as long as the texts may be is filled to its last position.
+        @Test(arguments: [("text-dense", nil), ("text-dense", 16), ("text-prompt", nil), ("text-prompt", 24)])
+        func `texts become what sentence-transformers makes of them`(name: String, context: Int?) throws {
             let golden = try JSONValue(
                 parsing: ModelVariant.bytes(of: Fixture.model("\(name).golden.json")), options: .files)
-            let server = try Server.serving(Fixture.model(name), ["--dtype", "float32"])
+            let length = context.map { ["--context-length", "\($0)"] } ?? []
+            let server = try Server.serving(Fixture.model(name), ["--dtype", "float32"] + length)
             let client = HTTPClient(port: server.port)
             let texts = try #require(golden["texts"])
             let native = try client.post("/encode", ["text": texts]).json()

@@ -49,6 +49,9 @@ extension EndToEnd {
             ] {
                 #expect(encoder.contains(part), "\(encoder)")
             }
+            #expect(encoder.contains("texts:                   cut at 16 tokens\n"), "\(encoder)")
+            let prompted = run(["inspect", Fixture.model("text-prompt")]).output
+            #expect(prompted.contains("texts:                   cut at 24 tokens\n"), "\(prompted)")
             let reward = run(["inspect", Fixture.model("embed-llama-reward")]).output
             #expect(reward.contains("decoder with a reward") && reward.contains("head:                    1 number\n"))
             let absent = run(["inspect", "/nonexistent"])

@@ -72,12 +72,10 @@ package struct ModelLibrary: WeightLibrary {
 
     package func giveBack(byteCount: Int) { spare?.giveBack(byteCount) }
 
-    /// Free memory.
-    package static func room() -> Int { SystemMemory()?.available ?? 0 }
-
-    /// What can be taken now: free memory, less what the KV pool has been promised and has not touched yet.
-    package static func room(beside pool: KVPool) -> Int {
-        room() - pool.untouchedByteCount
+    /// What can be taken now: free memory, less what the KV pool, if there is one, has been promised and has not
+    /// touched yet.
+    package static func room(beside pool: KVPool?) -> Int {
+        (SystemMemory()?.available ?? 0) - (pool?.untouchedByteCount ?? 0)
     }
 }
 

@@ -86,7 +86,8 @@ extension FrontService {
                 requests.append(
                     EmbedRequest(
                         rid: ringID, schedulerEpoch: scheduler.schedulerEpoch, inputIDs: tokens.ids,
-                        tokenTypes: tokens.types, dimensions: plan.dimensions, origin: scope.origin))
+                        tokenTypes: tokens.types, dimensions: plan.dimensions,
+                        mayFillContext: tokenizer.fits(text), origin: scope.origin))
             }
             return requests
         }
@@ -134,11 +135,16 @@ struct EmbeddingTokenizer: Sendable {
     let truncates: Bool
     let preparation: EmbeddingTraits.Preparation?
 
+    /// Whether a text is cut to the context, so that no length is too long.
+    func fits(_ text: EmbeddingText) -> Bool {
+        if case .text = text { preparation != nil } else { false }
+    }
+
     func tokens(of text: EmbeddingText) throws(FrontError) -> (ids: [Int32], types: [Int32]) {
         var (ids, types) = try encoded(text)
         guard !ids.isEmpty else { throw .refused("The prompt is empty: it has no tokens.") }
         let context = ready.contextLength
-        if ids.count >= context {
+        if ids.count >= context && !fits(text) {
             guard truncates else {
                 throw .refused(
                     "The input (\(ids.count) tokens) is longer than the model's context length (\(context) tokens).")
@@ -156,8 +162,8 @@ struct EmbeddingTokenizer: Sendable {
                 guard let preparation else { return (try codec.encode(text, addSpecialTokens: true), []) }
                 let whole = preparation.prefix + text
                 let prepared = preparation.lowercases ? whole.lowercased() : whole
-                // Lengths that are refused are never reached: cutting is how these models take long texts.
-                let most = min(ready.contextLength, ready.maxRequestInputLength) - 1
+                // Cutting is how these models take long texts.
+                let most = min(ready.contextLength, ready.maxTotalTokens)
                 let limit = preparation.maximumLength ?? codec.modelMaxLength ?? .max
                 return (try codec.encode(prepared, atMost: min(limit, most)), [])
             } catch {

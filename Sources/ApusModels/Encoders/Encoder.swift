@@ -35,26 +35,34 @@ package final class Encoder {
         _ context: EncoderContext
     ) -> Matrix {
         precondition(types.isEmpty || types.count == tokens.count)
-        context.slots = (0..<tokens.count).map { Int32($0) }
-        context.types = types.isEmpty ? Array(repeating: 0, count: tokens.count) : Array(types)
-        context.positions.removeAll(keepingCapacity: true)
+        precondition((texts.last?.upperBound ?? 0) == tokens.count)
+        precondition(texts.allSatisfy { $0.count <= configuration.contextLength })
         let hidden = context.hidden.matrix(rows: tokens.count, columns: configuration.hiddenSize)
-        context.slots.withUnsafeBufferPointer { slots in
-            context.sequences.removeAll(keepingCapacity: true)
-            for text in texts {
-                precondition(text.lowerBound == context.positions.count && text.count <= configuration.contextLength)
-                for position in 0..<text.count {
-                    context.positions.append(Int32(configuration.positionOffset + position))
-                }
-                context.sequences.append(
-                    AttentionSequence(
-                        rows: text, positionStart: 0, slots: slots.baseAddress.map { $0 + text.lowerBound },
-                        length: text.count))
-            }
-            precondition(context.positions.count == tokens.count)
-            embeddings(tokens, into: hidden, context)
-            for layer in layers { layer(hidden, context) }
+        guard let groups = TextGroups(texts, threads: context.lanes.count)?.groups else {
+            run(tokens, types, texts[...], into: hidden, context)
+            return hidden
         }
+        let profiles = context.runtime.profile.map { _ in context.lanes.map { _ in OperationProfile() } }
+        for (index, lane) in context.lanes.enumerated() { lane.runtime.profile = profiles?[index] }
+        context.runtime.pool.run(count: groups.count) { index, worker in
+            let texts = texts[groups[index]]
+            let rows = texts[groups[index].lowerBound].lowerBound..<texts[groups[index].upperBound - 1].upperBound
+            run(
+                UnsafeBufferPointer(rebasing: tokens[rows]),
+                types.isEmpty ? types : UnsafeBufferPointer(rebasing: types[rows]), texts, into: hidden.rows(rows),
+                context.lanes[worker])
+        }
+        if let profiles { context.runtime.profile?.add(meanOf: profiles) }
         return hidden
+    }
+
+    /// Neighbouring texts through all layers.
+    private func run(
+        _ tokens: UnsafeBufferPointer<Int32>, _ types: UnsafeBufferPointer<Int32>, _ texts: ArraySlice<Range<Int>>,
+        into hidden: Matrix, _ context: EncoderContext
+    ) {
+        context.begin(texts, types: types, positionOffset: configuration.positionOffset)
+        embeddings(tokens, into: hidden, context)
+        for layer in layers { layer(hidden, context) }
     }
 }

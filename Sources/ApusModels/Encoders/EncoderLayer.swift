@@ -49,9 +49,16 @@ struct EncoderLayer {
         let query = fused.columns(0..<size)
         let keys = plane(context.keys, of: fused.columns(size..<2 * size), context)
         let values = plane(context.values, of: fused.columns(2 * size..<3 * size), context)
-        runtime.attention(
-            query: query, keys: keys, values: values, sequences: context.sequences,
-            scale: 1 / sqrt(Float(headDimension)), into: query)
+        context.slots.withUnsafeBufferPointer { slots in
+            let sequences = context.texts.map { text in
+                AttentionSequence(
+                    rows: text, positionStart: 0, slots: slots.baseAddress.map { $0 + text.lowerBound },
+                    length: text.count)
+            }
+            runtime.attention(
+                query: query, keys: keys, values: values, sequences: sequences,
+                scale: 1 / sqrt(Float(headDimension)), into: query)
+        }
         runtime.linear(query, output, into: hidden, epilogue: .accumulate)
         outputNorm(hidden, into: hidden, runtime)
 
@@ -70,7 +77,9 @@ struct EncoderLayer {
         let plane = KVPlane(
             base: buffer.base, format: .plain(element), slots: rows.rows, kvHeads: headCount,
             headDimension: headDimension)
-        context.slots.withUnsafeBufferPointer { context.runtime.store(rows, into: plane, slots: $0) }
+        context.slots.withUnsafeBufferPointer { slots in
+            context.runtime.store(rows, into: plane, slots: UnsafeBufferPointer(rebasing: slots[..<rows.rows]))
+        }
         return plane
     }
 

@@ -108,13 +108,15 @@ extension EmbedRequest: WireValue {
         writer.append(inputIDs)
         writer.append(tokenTypes)
         writer.append(dimensions)
+        writer.append(mayFillContext)
         writer.append(origin)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             rid: try reader.value(), schedulerEpoch: try reader.value(), inputIDs: try reader.value(),
-            tokenTypes: try reader.value(), dimensions: try reader.value(), origin: try reader.value())
+            tokenTypes: try reader.value(), dimensions: try reader.value(), mayFillContext: try reader.value(),
+            origin: try reader.value())
     }
 }
 

@@ -78,17 +78,20 @@ package struct EmbedRequest: Sendable, Equatable {
     package var tokenTypes: [Int32]
     /// Leading numbers of the vector that are wanted; nil: all.
     package var dimensions: Int?
+    /// It may be as long as the context; otherwise it is measured as a prompt, which leaves room for tokens behind it.
+    package var mayFillContext: Bool
     package var origin: RequestOrigin
 
     package init(
         rid: String, schedulerEpoch: UInt64, inputIDs: [Int32], tokenTypes: [Int32] = [], dimensions: Int? = nil,
-        origin: RequestOrigin = RequestOrigin()
+        mayFillContext: Bool = false, origin: RequestOrigin = RequestOrigin()
     ) {
         self.rid = rid
         self.schedulerEpoch = schedulerEpoch
         self.inputIDs = inputIDs
         self.tokenTypes = tokenTypes
         self.dimensions = dimensions
+        self.mayFillContext = mayFillContext
         self.origin = origin
     }
 }

@@ -75,7 +75,7 @@ struct EmbeddingSchedulerRole {
             ).description
         let scheduler = EmbeddingScheduler(
             configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger,
-            library: library(model), wake: { wake.wake() })
+            library: library(model, worker.pool), wake: { wake.wake() })
         log(model, scheduler.limits, chunk: chunk)
 
         let directory = role.directory
@@ -95,11 +95,11 @@ struct EmbeddingSchedulerRole {
     }
 
     /// What may take the model's place.
-    private func library(_ model: EmbeddingModel) -> ModelLibrary {
+    private func library(_ model: EmbeddingModel, _ pool: KVPool?) -> ModelLibrary {
         let (role, loader) = (role, loader)
         return ModelLibrary(
             replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
-            on: model.runtime, room: ModelLibrary.room
+            on: model.runtime, room: { ModelLibrary.room(beside: pool) }
         ) { path, format in try Self.open(role, path, format, like: loader) }
     }
 

@@ -2,6 +2,7 @@ import ApusCheckpoint
 import ApusCore
 import ApusEngine
 import ApusModels
+import ApusText
 
 /// What `apus inspect` says of a model that makes vectors, scores or classes.
 struct EmbeddingFacts {
@@ -30,7 +31,8 @@ struct EmbeddingFacts {
             facts += body
             facts.append(("context", "\(loader.contextLength) tokens"))
             if let texts {
-                if let limit = texts.maximumLength { facts.append(("texts", "cut at \(limit) tokens")) }
+                let limit = texts.maximumLength ?? tokenizerLength ?? .max
+                facts.append(("texts", "cut at \(min(limit, loader.contextLength)) tokens"))
                 if !texts.prefix.isEmpty { facts.append(("prompt", "\"\(texts.prefix)\" before each text")) }
             }
             let count = loader.parameterCount
@@ -41,6 +43,9 @@ struct EmbeddingFacts {
             return facts
         }
     }
+
+    /// Most tokens as the tokenizer has it; nil when it does not say, or cannot be read.
+    private var tokenizerLength: Int? { try? Tokenizer(directory: directory).modelMaxLength }
 
     private var kind: String {
         switch loader.kind {

@@ -101,7 +101,7 @@ import Testing
             }
         }
         #expect(error(changed(0, 0x42)) == .foreign)
-        #expect(error(changed(4, 9)) == .version(9))
+        #expect(error(changed(4, UInt8(WireFormat.version + 1))) == .version(WireFormat.version + 1))
         #expect(error(changed(6, 2)) == .link(2))
         #expect(error(changed(6, 99)) == .link(99))
         #expect(error(changed(7, 99)) == .tag(99))

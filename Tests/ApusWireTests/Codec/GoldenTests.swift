@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0800"
+    private static let header = "41505553 0900"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -57,9 +57,11 @@ import Testing
         try check(FrontToScheduler.state(call: 3), "01 08", "0300000000000000")
         try check(
             FrontToScheduler.embed(
-                EmbedRequest(rid: "e", schedulerEpoch: 2, inputIDs: [5, 6], tokenTypes: [0, 1], dimensions: 3)),
+                EmbedRequest(
+                    rid: "e", schedulerEpoch: 2, inputIDs: [5, 6], tokenTypes: [0, 1], dimensions: 3,
+                    mayFillContext: true)),
             "01 11", "01000000 65 0200000000000000", "02000000 05000000 06000000", "02000000 00000000 01000000",
-            "01 0300000000000000", Self.nobody)
+            "01 0300000000000000", "01", Self.nobody)
     }
 
     @Test func generate() throws {

@@ -16,7 +16,8 @@ struct RandomMessages {
             .embed(
                 EmbedRequest(
                     rid: text(), schedulerEpoch: random.next(), inputIDs: array { $0.int32() },
-                    tokenTypes: array { $0.int32() }, dimensions: maybe { $0.int() }, origin: origin()))
+                    tokenTypes: array { $0.int32() }, dimensions: maybe { $0.int() },
+                    mayFillContext: chance(), origin: origin()))
         case 0: .hello(frontEpoch: random.next())
         case 1: .generate(request())
         case 2: .abort(chance() ? .everything : .request(rid: text()))

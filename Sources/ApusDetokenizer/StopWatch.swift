@@ -8,6 +8,8 @@ struct StopWatch {
     enum Match {
         case string(String, Cut)
         case pattern(String)
+        /// A pattern takes too long on this text to say whether it matches.
+        case gaveUp(String)
     }
 
     /// Where the text that is kept ends: in the seen text, or else in the spelled one. UTF-8 bytes.
@@ -22,6 +24,7 @@ struct StopWatch {
     /// nil: special tokens are seen, so that both texts are one.
     private var seenStops: StopMatcher?
     private var patterns: [StopPattern]
+    private var budget = StepBudget()
     /// UTF-8 bytes so far.
     private(set) var spelledLength = 0
     private(set) var seenLength = 0
@@ -59,8 +62,13 @@ struct StopWatch {
         let inSeen = seenStops?.append(seen)
         if let inSeen, inSeen.index <= inSpelled?.index ?? .max { return match(inSeen, isSeen: true) }
         if let inSpelled { return match(inSpelled, isSeen: false) }
-        for index in patterns.indices where patterns[index].append(spelled) {
-            return .pattern(patterns[index].pattern)
+        budget.grow()
+        for index in patterns.indices {
+            switch patterns[index].append(spelled, &budget) {
+            case .nothing: continue
+            case .match: return .pattern(patterns[index].pattern)
+            case .gaveUp: return .gaveUp(patterns[index].pattern)
+            }
         }
         return nil
     }

@@ -106,6 +106,9 @@ final class TextStream {
             for index in held.indices { held[index].cut(at: cut) }
             return delta(finish: .stopString(stop))
         case .pattern(let pattern): return delta(finish: .stopRegex(pattern))
+        case .gaveUp(let pattern):
+            return failure(
+                .refused("stop_regex '\(pattern)' takes too long to look for in this output.", status: 400))
         }
     }
 

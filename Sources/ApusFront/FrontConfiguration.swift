@@ -75,6 +75,8 @@ package struct FrontConfiguration: Sendable {
     package var drainGrace = 5.0
     /// Seconds that requests wait for a detokenizer that died or fell silent.
     package var detokenizerPatience = 30.0
+    /// Seconds that the check of a grammar may take; what takes longer is left to the scheduler.
+    package var grammarPatience = 0.25
     /// Seconds of silence after which a scheduler whose process still exists counts as lost.
     package var schedulerPatience = 300.0
     /// Requests in flight, samples of a batch counted one by one; beyond it 503.

@@ -24,7 +24,7 @@ final class FrontService: Sendable {
     let monitor: RingMonitor
     let work = WorkPool()
     let bodies: BodyReader
-    let grammars = GrammarDesk()
+    let grammars: GrammarDesk
     let observer: RequestObserver
     let connections = Connections()
     let sessions = SessionTable()
@@ -35,6 +35,7 @@ final class FrontService: Sendable {
 
     init(configuration: FrontConfiguration, codec: any PromptCodec, wake: WakeSignal, logger: Logger) {
         self.configuration = configuration
+        grammars = GrammarDesk(patience: configuration.grammarPatience)
         self.codec = codec
         self.logger = logger
         settings = LiveSettings(configuration.access)

@@ -71,8 +71,7 @@ package struct CodePointRanges: Hashable, Sendable {
     }
 
     /// The only member, if there is just one.
-    package var single: Unicode.Scalar? {
-        guard ranges.count == 1, ranges[0].count == 1 else { return nil }
-        return Unicode.Scalar(ranges[0].lowerBound)
+    package var single: UInt32? {
+        ranges.count == 1 && ranges[0].count == 1 ? ranges[0].lowerBound : nil
     }
 }

@@ -34,9 +34,10 @@ extension RegexParser {
         case "r": return only("\r")
         case "t": return only("\t")
         case "v": return only("\u{B}")
-        case "x": return only(try hexadecimal(digits: 2))
-        case "u": return only(try hexadecimal(digits: 4))
-        case "U": return only(try hexadecimal(digits: 8))
+        case "x": return try hexadecimal(digits: 2)
+        case "u": return try hexadecimal(digits: 4)
+        case "U": return try hexadecimal(digits: 8)
+        case "N" where syntax == .python: throw refused("a character by its name, \\N")
         case "0"..."9": return only(try octal(from: scalar, inClass: inClass))
         case let other where other.isASCII && other.properties.isAlphabetic: throw refused("'\\\(other)'")
         default: return only(scalar)
@@ -47,30 +48,41 @@ extension RegexParser {
 
     private func only(_ scalar: Unicode.Scalar) -> AgreedSet { AgreedSet(CodePointRanges([scalar])) }
 
-    private mutating func hexadecimal(digits: Int) throws(RegexError) -> Unicode.Scalar {
+    /// A code point; Python's patterns may name halves of surrogate pairs, which no text has.
+    private mutating func hexadecimal(digits: Int) throws(RegexError) -> AgreedSet {
         let end = min(index + digits, scalars.count)
         let text = String(String.UnicodeScalarView(scalars[index..<end]))
-        guard text.utf8.count == digits, text.allSatisfy(\.isHexDigit), let value = UInt32(text, radix: 16),
-            let scalar = Unicode.Scalar(value)
+        guard text.utf8.count == digits, text.allSatisfy(\.isHexDigit), let code = UInt32(text, radix: 16),
+            code < CodePointRanges.end, syntax == .python || Unicode.Scalar(code) != nil
         else { throw refused("a bad hexadecimal escape") }
         index = end
-        return scalar
+        return AgreedSet(CodePointRanges([code..<code + 1]))
     }
 
-    /// `\0`, `\012` and `\123` are octal; `\1` is what the first group matched.
+    /// `\0`, `\012` and `\123` are octal; `\1` and `\12` are what a group matched.
     private mutating func octal(from first: Unicode.Scalar, inClass: Bool) throws(RegexError) -> Unicode.Scalar {
         var digits = [Int(first.value) - 48]
         while digits.count < 3, index < scalars.count, let digit = scalars[index].asciiDigit, digit < 8 {
             digits.append(digit)
             index += 1
         }
-        guard first == "0" || ((inClass || digits.count == 3) && digits[0] < 8) else {
+        guard digits[0] < 8, first == "0" || inClass || digits.count == 3 else {
             throw refused("a back reference \\\(first)")
         }
         guard let scalar = Unicode.Scalar(UInt32(digits.reduce(0) { $0 * 8 + $1 })), scalar.value < 256 else {
             throw refused("an octal escape beyond \\377")
         }
         return scalar
+    }
+
+    /// The number of a group, if that is what follows a backslash: not `\0`, not three octal digits.
+    mutating func takeGroupNumber() -> Int? {
+        let digits = scalars[index...].prefix(3).prefix { $0.asciiDigit != nil }.compactMap(\.asciiDigit)
+        guard let first = digits.first, first > 0, digits.count < 3 || digits.contains(where: { $0 > 7 }) else {
+            return nil
+        }
+        index += min(digits.count, 2)
+        return digits.prefix(2).reduce(0) { $0 * 10 + $1 }
     }
 
     /// The rest of a bracket expression.
@@ -94,21 +106,14 @@ extension RegexParser {
     private mutating func parsePythonClassItem() throws(RegexError) -> AgreedSet {
         let low = try parsePythonClassScalar()
         guard index + 1 < scalars.count, scalars[index] == "-", scalars[index + 1] != "]" else {
-            guard let scalar = low.narrow.single else { return low }
-            return AgreedSet(try folded(scalar))
+            return low.narrow.single == nil ? low : AgreedSet(try folded(low.narrow))
         }
         index += 1
         let high = try parsePythonClassScalar()
         guard let first = low.narrow.single, let last = high.narrow.single, last >= first else {
             throw refused("a bad range")
         }
-        guard options.ignoresCase else { return AgreedSet(CodePointRanges([first.value..<last.value + 1])) }
-        guard last.isASCII else { throw refused("a range beyond ASCII where case is ignored") }
-        var set = CodePointRanges([] as [Range<UInt32>])
-        for code in first.value...last.value {
-            if let scalar = Unicode.Scalar(code) { set = set.union(try folded(scalar)) }
-        }
-        return AgreedSet(set)
+        return AgreedSet(try folded(CodePointRanges([first..<last + 1])))
     }
 
     private mutating func parsePythonClassScalar() throws(RegexError) -> AgreedSet {
@@ -123,15 +128,15 @@ extension RegexParser {
 }
 
 /// `\d`, `\s` and `\w`.
-enum PythonClasses {
+package enum PythonClasses {
     private static let asciiDigits = CodePointRanges([48..<58])
     private static let asciiSpaces = CodePointRanges([9..<14, 32..<33])
-    private static let asciiWords = CodePointRanges([48..<58, 65..<91, 95..<96, 97..<123])
+    package static let asciiWords = CodePointRanges([48..<58, 65..<91, 95..<96, 97..<123])
     private static let pythonDigits = UnicodeTables.category("Nd")!
     /// `str.isspace`: what separates paragraphs, lines or words, in Unicode's eyes or ASCII's.
     private static let pythonSpaces = UnicodeTables.whitespaceRanges.union(CodePointRanges([28..<32]))
     /// `str.isalnum`, and the underscore.
-    static let pythonWords = UnicodeTables.category("L")!.union(UnicodeTables.category("N")!).union(asciiWords)
+    package static let pythonWords = UnicodeTables.category("L")!.union(UnicodeTables.category("N")!).union(asciiWords)
     /// White space, line ends and the byte order mark.
     private static let ecmaSpaces = UnicodeTables.whitespaceRanges.subtracting(CodePointRanges([0x85..<0x86]))
         .union(CodePointRanges([0xFEFF..<0xFF00]))

@@ -91,13 +91,13 @@ extension RegexParser {
         }
         let low = try parseClassScalar()
         guard let first = low.single, index + 1 < scalars.count, scalars[index] == "-", scalars[index + 1] != "]" else {
-            return try low.single.map { (scalar) throws(RegexError) in try folded(scalar) } ?? low
+            return low.single == nil ? low : try folded(low)
         }
         index += 1
         guard let last = try parseClassScalar().single, last >= first, !options.ignoresCase else {
             throw refused("a bad range")
         }
-        return CodePointRanges([first.value..<last.value + 1])
+        return CodePointRanges([first..<last + 1])
     }
 
     private mutating func parseClassScalar() throws(RegexError) -> CodePointRanges {
@@ -106,10 +106,21 @@ extension RegexParser {
         return scalar == "\\" ? try parseEscapedSet() : CodePointRanges([scalar])
     }
 
-    /// The scalar and, where case is ignored, those with the same simple case folding.
-    func folded(_ scalar: Unicode.Scalar) throws(RegexError) -> CodePointRanges {
-        guard options.ignoresCase else { return CodePointRanges([scalar]) }
-        guard scalar.isASCII else { throw refused("'\(scalar)' where case is ignored") }
+    /// The set and, where case is ignored, what is equal to its members.
+    func folded(_ set: CodePointRanges) throws(RegexError) -> CodePointRanges {
+        guard options.ignoresCase else { return set }
+        if syntax == .python { return options.isASCII ? CaseClasses.asciiClosed(set) : CaseClasses.closed(set) }
+        // Dialects differ beyond ASCII.
+        guard let last = set.ranges.last, last.upperBound <= 128 else {
+            throw refused("more than ASCII where case is ignored")
+        }
+        var folded = set
+        for code in set.ranges.joined() { folded = folded.union(try variants(Unicode.Scalar(UInt8(code)))) }
+        return folded
+    }
+
+    /// Simple case folding.
+    private func variants(_ scalar: Unicode.Scalar) throws(RegexError) -> CodePointRanges {
         let text = String(scalar)
         var variants = Array((text.lowercased() + text.uppercased()).unicodeScalars)
         if scalar == "s" || scalar == "S" { variants.append("\u{17F}") }  // long s

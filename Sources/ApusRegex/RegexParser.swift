@@ -6,6 +6,7 @@ package struct RegexParser {
     var index = 0
     var depth = 0
     var options = Options()
+    var groups = RegexGroups()
     private let isOver: () -> Bool
 
     /// What flags such as (?i) change.
@@ -15,6 +16,8 @@ package struct RegexParser {
         var isMultiline = false
         /// `\d`, `\s` and `\w` are ASCII.
         var isASCII = false
+        /// White space and what follows a '#' mean nothing.
+        var isVerbose = false
     }
 
     /// Groups in one another: reading and matching recurse.
@@ -32,12 +35,13 @@ package struct RegexParser {
         if !isRuby { try takeGlobalFlags() }
         let node = try parseAlternatives()
         guard index == scalars.count else { throw refused("an unmatched ')'") }
-        return node
+        if let missing = groups.referenced.first(where: { $0 > groups.count }) { throw refused("no group \(missing)") }
+        return isRuby ? node : node.simplified(keeping: groups.referenced)
     }
 
     var isRuby: Bool { syntax == .oniguruma }
 
-    private mutating func parseAlternatives() throws(RegexError) -> RegexNode {
+    mutating func parseAlternatives() throws(RegexError) -> RegexNode {
         // An option such as (?i) holds to the end of the group around it.
         let outer = options
         defer { options = outer }
@@ -46,18 +50,23 @@ package struct RegexParser {
         return branches.count == 1 ? branches[0] : .alternatives(branches)
     }
 
-    private mutating func parseSequence() throws(RegexError) -> RegexNode {
+    mutating func parseSequence() throws(RegexError) -> RegexNode {
         var nodes: [RegexNode] = []
+        try skipIgnored()
         while index < scalars.count, scalars[index] != "|", scalars[index] != ")" {
             nodes.append(try parseRepeated())
+            try skipIgnored()
         }
         return nodes.count == 1 ? nodes[0] : nodes.isEmpty ? .empty : .sequence(nodes)
     }
 
     private mutating func parseRepeated() throws(RegexError) -> RegexNode {
+        let isGroup = scalars[index] == "("
         var node = try parseAtom()
         var isRepeated = false
-        while index < scalars.count {
+        while true {
+            try skipIgnored()
+            guard index < scalars.count else { return node }
             let mark = index
             var minimum = 0
             var maximum: Int?
@@ -74,15 +83,17 @@ package struct RegexParser {
                 (minimum, maximum, isInterval) = (interval.0, interval.1, true)
             default: return node
             }
-            if case .assertion = node { throw refused("a repeated assertion") }
+            if case .assertion = node, isRuby || !isGroup { throw refused("a repeated assertion") }
             guard isRuby || !isRepeated else { throw refused("a repetition of a repetition") }
             var kind = RegexNode.RepeatKind.greedy
             if take("?") {
                 kind = .lazy
             } else if !isInterval || !isRuby, take("+") {
                 // After an interval, '+' repeats the interval in Ruby's syntax.
-                guard isRuby else { throw refused("a possessive repetition") }
+                guard isRuby || syntax == .python else { throw refused("a possessive repetition") }
                 kind = .possessive
+                // Python goes back into no turn of it.
+                if !isRuby, node.characters == nil { node = .atomic(node) }
             }
             guard index > mark, maximum.map({ $0 >= minimum }) ?? true else {
                 throw refused("an interval {n,m}, n > m")
@@ -90,7 +101,6 @@ package struct RegexParser {
             node = .repeated(node, minimum: minimum, maximum: maximum, kind)
             isRepeated = true
         }
-        return node
     }
 
     /// `{n}`, `{n,}`, `{,m}` or `{n,m}`, in Python `{,}` too; nil, and nothing taken, for anything else.
@@ -129,7 +139,12 @@ package struct RegexParser {
         case "$": return .assertion(isRuby || options.isMultiline ? .lineEnd : .textEndOrLastBreak)
         case "\\": return try parseEscape()
         case "*", "+", "?": throw refused("'\(scalar)' with nothing to repeat")
-        default: return .set(try folded(scalar))
+        case "{" where !isRuby:
+            index -= 1
+            guard parseInterval() == nil else { throw refused("an interval with nothing to repeat") }
+            index += 1
+            return .set(CodePointRanges([scalar]))
+        default: return .set(try folded(CodePointRanges([scalar])))
         }
     }
 
@@ -145,13 +160,13 @@ package struct RegexParser {
         case "A": return assertion(.textStart)
         case "z" where isRuby: return assertion(.textEnd)
         case "Z" where !isRuby: return assertion(.textEnd)
-        case "b": return assertion(.wordBorder)
-        case "B": return assertion(.noWordBorder)
+        case "b": return assertion(options.isASCII ? .asciiWordBorder : .wordBorder)
+        case "B": return assertion(options.isASCII ? .noASCIIWordBorder : .noWordBorder)
         default:
             guard !isRuby else { return .set(try parseEscapedSet()) }
+            if syntax == .python, let number = takeGroupNumber() { return try reference(to: number) }
             let escaped = try parsePythonEscape(inClass: false)
-            if let scalar = escaped.narrow.single { return .set(try folded(scalar)) }
-            return .set(chosen(escaped))
+            return .set(escaped.narrow.single == nil ? chosen(escaped) : try folded(escaped.narrow))
         }
     }
 
@@ -168,7 +183,7 @@ package struct RegexParser {
         let outer = options
         let form = try isRuby ? openRubyGroup() : openPythonGroup()
         if case .complete = form { return .empty }
-        let node = try parseAlternatives()
+        let node = try parseInside(form)
         options = outer
         guard take(")") else { throw refused("an unclosed group") }
         return try finish(node, form)

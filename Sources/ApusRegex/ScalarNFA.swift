@@ -31,7 +31,7 @@ package struct ScalarNFA: Sendable {
     private var jumps: [[(target: Int, condition: Condition?)]] = []
     private var accepting = 0
 
-    /// `node` is of Python's syntax, and small enough for its repetitions to be written out (`RegexNode.size`).
+    /// `node` is regular (`RegexNode.isRegular`), and small enough for its repetitions to be written out (`RegexNode.size`).
     package init(_ node: RegexNode) {
         let start = add()
         accepting = add()
@@ -55,6 +55,8 @@ package struct ScalarNFA: Sendable {
 
     /// The state that a text begins in; to be closed.
     package static let start = 0
+
+    package var stateCount: Int { edges.count }
 
     package func accepts(_ states: [Int]) -> Bool { states.contains(accepting) }
 
@@ -105,7 +107,7 @@ package struct ScalarNFA: Sendable {
         case .empty: jumps[start].append((end, nil))
         case .set(let set): edges[start].append(Edge(set: set, target: end))
         case .assertion(let assertion): jumps[start].append((end, .assertion(assertion)))
-        case .lookbehind(let set, let isNegative):
+        case .lookbehind(.set(let set), _, let isNegative):
             jumps[start].append((end, .before(set, isNegative: isNegative)))
         case .lookahead(.set(let set), let isNegative):
             jumps[start].append((end, .after(set, isNegative: isNegative)))
@@ -128,7 +130,8 @@ package struct ScalarNFA: Sendable {
                 state = loop
             }
             jumps[state].append((end, nil))
-        case .lookahead, .atomic: preconditionFailure("Python's syntax as it is read has none of these")
+        case .lookahead, .lookbehind, .atomic, .group, .reference, .conditional:
+            preconditionFailure("not a regular expression")
         }
     }
 
@@ -150,9 +153,14 @@ extension ScalarNFA.Place {
         case .textEnd: return after == nil
         case .textEndOrLastBreak: return after == nil || (isBeforeLast && after == newline)
         case .wordBorder: return isWord(before) != isWord(after)
-        case .noWordBorder: return isWord(before) == isWord(after)
+        case .asciiWordBorder: return isASCIIWord(before) != isASCIIWord(after)
+        // Python finds no place of either kind in an empty text.
+        case .noWordBorder: return isWord(before) == isWord(after) && (before != nil || after != nil)
+        case .noASCIIWordBorder: return isASCIIWord(before) == isASCIIWord(after) && (before != nil || after != nil)
         }
     }
 
     private func isWord(_ code: UInt32?) -> Bool { code.map(PythonClasses.pythonWords.contains) ?? false }
+
+    private func isASCIIWord(_ code: UInt32?) -> Bool { code.map(PythonClasses.asciiWords.contains) ?? false }
 }

@@ -1,48 +1,64 @@
 package import ApusRegex
 
 /// Looks for a regular expression in text that arrives in pieces, as if Python's `re.search` were asked about all of the
-/// text after each piece. Takes the same time for each character, whatever the pattern and however long the text.
+/// text after each piece.
+///
+/// Strictly regular expressions are followed by an automaton, whose work for each character depends on the pattern alone.
+/// Others, with back references or longer looks around, are tried as Python does it, at those places only where the text
+/// so far has not decided.
 package struct StopPattern: Sendable {
-    package let pattern: String
-    private let automaton: ScalarNFA
-    /// States that the text so far can have led to, not closed, and the same before its last character.
-    private var states = [ScalarNFA.start]
-    private var statesBefore: [Int] = []
-    private var last: UInt32?
-    private var lastBefore: UInt32?
+    package enum Finding: Sendable {
+        case nothing, match
+        /// The budget does not allow finding out.
+        case gaveUp
+    }
 
-    /// States that one character may visit.
-    private static let maximumSize = 2_000
+    private enum Search: Sendable {
+        case automaton(AutomatonSearch)
+        case backtracking(BacktrackingSearch)
+    }
+
+    package let pattern: String
+    private var search: Search
 
     package init(_ pattern: String) throws(RegexError) {
+        self.pattern = pattern
         var parser = RegexParser(pattern, syntax: .python)
         let node = try parser.parse()
-        guard node.size <= Self.maximumSize else {
-            throw RegexError(pattern: pattern, what: "repetitions that multiply to too much", offset: 0)
+        if node.isRegular, node.size <= AutomatonSearch.maximumSize {
+            search = .automaton(AutomatonSearch(node))
+        } else {
+            search = .backtracking(BacktrackingSearch(try Regex(node, of: pattern, isPython: true)))
         }
-        self.pattern = pattern
-        automaton = ScalarNFA(node)
     }
 
     /// Whether the text contains a match with this piece. Nothing may be appended after one.
-    package mutating func append(_ piece: String) -> Bool {
-        for scalar in piece.unicodeScalars {
-            let open = automaton.closure(states, at: .init(before: last, after: scalar.value))
-            if automaton.accepts(open) { return true }
-            (statesBefore, lastBefore) = (states, last)
-            // A match may begin anywhere.
-            states = automaton.step(open, scalar.value) + [ScalarNFA.start]
-            last = scalar.value
+    package mutating func append(_ piece: String, _ budget: inout StepBudget) -> Finding {
+        switch search {
+        case .automaton(var automaton):
+            search = .automaton(.init(.empty))
+            defer { search = .automaton(automaton) }
+            return automaton.append(piece, &budget)
+        case .backtracking(var backtracking):
+            defer { search = .backtracking(backtracking) }
+            return backtracking.append(piece, &budget)
         }
-        return endsHere(states)
     }
+}
 
-    /// A match ends at the end of the text, or before the line break that ends it.
-    private func endsHere(_ states: [Int]) -> Bool {
-        if automaton.accepts(automaton.closure(states, at: .init(before: last, after: nil))) { return true }
-        guard let last, last == 10 else { return false }
-        let open = automaton.closure(statesBefore, at: .init(before: lastBefore, after: last, isBeforeLast: true))
-        return automaton.accepts(open)
-            || automaton.accepts(automaton.closure(automaton.step(open, last), at: .init(before: last, after: nil)))
-    }
+/// The work that the patterns of one request may make: a little with each token, and what tokens before did not need.
+/// Patterns can take time exponential in the length of the text, and one thread serves every stream.
+package struct StepBudget: Sendable {
+    /// Steps, each of some nanoseconds.
+    package private(set) var left = 1_000_000
+
+    private static let most = 1_000_000
+    private static let grant = 50_000
+
+    package init() {}
+
+    /// To be called with each token.
+    package mutating func grow() { left = min(left + Self.grant, Self.most) }
+
+    mutating func spend(_ steps: Int) { left -= steps }
 }

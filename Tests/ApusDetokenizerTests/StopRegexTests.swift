@@ -36,4 +36,15 @@ import Testing
         let reply = try run("Hi!", regexes: ["^i", ": H"])
         #expect(reply.string == "Hi!" && reply.finish == .length(1000))
     }
+
+    /// What Python would look for until tomorrow ends this request with an error, and only this one.
+    @Test func patternsThatTakeTooLongEndTheRequest() throws {
+        let pattern = #"(a+)+b\1"#
+        let reply = try run(String(repeating: "a", count: 200), regexes: [pattern])
+        #expect(
+            reply.finish
+                == .refused("stop_regex '\(pattern)' takes too long to look for in this output.", status: 400))
+        #expect(try run("one one", regexes: [#"(\w+) \1"#]).finish == .stopRegex(#"(\w+) \1"#))
+        #expect(try run("ab ba", regexes: [#"(?<=ab )b(?!c)"#]).string == "ab b")
+    }
 }

@@ -22,7 +22,9 @@ final class GrammarDesk: Sendable {
     private static let longestKnown = 64 << 10
 
     /// Seconds of one check. What takes longer is left to the scheduler, which says no if it takes far longer.
-    private static let patience = 0.25
+    private let patience: Double
+
+    init(patience: Double) { self.patience = patience }
 
     /// The source was found good lately.
     func knows(_ source: GrammarSource) -> Bool { known.withLock { $0.contains(source) } }
@@ -30,7 +32,7 @@ final class GrammarDesk: Sendable {
     func check(_ source: GrammarSource) throws(FrontError) {
         if knows(source) { return }
         do throws(GrammarError) {
-            _ = try source.grammar(limit: CompilationLimit(seconds: Self.patience))
+            _ = try source.grammar(limit: CompilationLimit(seconds: patience))
         } catch {
             guard case .invalid(let reason) = error else { return }
             throw .refused("Failed to compile \(source.kind.name) grammar: \(reason)")

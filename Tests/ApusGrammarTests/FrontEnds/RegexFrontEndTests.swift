@@ -42,9 +42,10 @@ import Testing
     @Test(arguments: [
         ("(?=a)b", "look-ahead"), ("(?!a)b", "look-ahead"), ("(?<=a)b", "look-behind"), ("(?<!a)b", "look-behind"),
         (#"(a)\1"#, "back reference"), ("(?P<n>a)(?P=n)", "back reference"), ("(?>a)", "atomic"), ("a*+", "possessive"),
-        ("(?(1)a|b)", "conditional"), (#"\ba"#, "word border"), ("a^b", "anchor"), ("(a$)*b", "anchor"),
-        (#"\p{L}"#, #"'\p'"#), ("(?x)a", "flag"), ("a**", "repetition of a repetition"), ("(", "unclosed"),
-        ("[b-a]", "bad range"), (#"\N{DASH}"#, #"'\N'"#), ("((a{999}){999}){999}", "multiply"),
+        ("(a)?(?(1)a|b)", "back reference"), ("(?(1)a|b)(c)", "condition"),
+        ("(?(1)a|b)", "no group 1"), (#"\ba"#, "word border"), ("a^b", "anchor"), ("(a$)*b", "anchor"),
+        (#"\p{L}"#, #"'\p'"#), ("(?L)a", "flag"), ("a**", "repetition of a repetition"), ("(", "unclosed"),
+        ("[b-a]", "bad range"), (#"\N{DASH}"#, "by its name"), ("((a{999}){999}){999}", "multiply"),
         ("*", "nothing to repeat"),
     ])
     func refusesByName(_ pattern: String, _ reason: String) throws {

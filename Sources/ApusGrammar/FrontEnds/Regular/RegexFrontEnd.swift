@@ -66,7 +66,7 @@ extension RegexNode {
             var branches: [GrammarExpression] = []
             for node in nodes { branches.append(try node.translated(limit, encode)) }
             return .any(of: branches)
-        case .repeated(let node, let minimum, let maximum, _):
+        case .repeated(let node, let minimum, let maximum, let kind) where kind != .possessive:
             return .repeated(try node.translated(limit, encode), min: minimum, max: maximum)
         default: throw notRegular
         }
@@ -82,6 +82,9 @@ extension RegexNode {
             }
         case .lookahead: .invalid("look-ahead in a pattern")
         case .lookbehind: .invalid("look-behind in a pattern")
+        case .group, .reference: .invalid("a back reference in a pattern")
+        case .conditional: .invalid("a condition (?( in a pattern")
+        case .repeated: .invalid("a possessive repetition in a pattern")
         default: .invalid("an atomic group in a pattern")
         }
     }

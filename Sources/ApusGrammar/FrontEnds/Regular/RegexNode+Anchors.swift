@@ -54,7 +54,7 @@ extension RegexNode {
         switch self {
         case .empty, .set: break
         case .sequence(let nodes), .alternatives(let nodes): for node in nodes { try node.refuseAssertions() }
-        case .repeated(let node, _, _, _): try node.refuseAssertions()
+        case .repeated(let node, _, _, let kind) where kind != .possessive: try node.refuseAssertions()
         default: throw notRegular
         }
     }

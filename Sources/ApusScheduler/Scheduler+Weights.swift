@@ -116,7 +116,7 @@ extension Scheduler {
     }
 
     /// Lends the processors to whoever loads weights, when a step's tokens are on their way: for what is left of the time
-    /// of two decode steps, and never for more than half of one, so that streams see less than two.
+    /// of two decode steps, and never for more than a third of one: steps differ, and so streams see less than two.
     ///
     /// - Parameter seconds: What the step took, all in all; 0: there was nothing to compute.
     func lendToLoader(after seconds: Double) {
@@ -124,7 +124,7 @@ extension Scheduler {
         guard seconds > 0 else { return gate.open() }
         let step = decoding.isEmpty ? seconds : budget.decodeSeconds ?? seconds
         // Beside two generations of weights nothing is left, and loading must come to its end all the same.
-        gate.lend(min(max(2 * step - seconds, step / 8), step / 2))
+        gate.lend(min(max(2 * step - seconds, step / 8), step / 3))
     }
 
     private static let fixed = "the weights of this kind of model cannot be replaced"

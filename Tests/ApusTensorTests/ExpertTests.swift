@@ -29,7 +29,9 @@ import Testing
         #expect(routing.shares[3..<6].allSatisfy { abs($0 - 0.2) < 1e-6 })
         let sum = [1, 3, 2, 3, 0].reduce(0.0) { $0 + exponential($1 - 3) }
         #expect(abs(Double(routing.shares[2]) - exponential(-1) / sum) < 1e-6)
-        runtime.route(table.matrix, chosen: 3, normalizes: true, into: routing)
+        withExtendedLifetime(table) {
+            runtime.route(table.matrix, chosen: 3, normalizes: true, into: routing)
+        }
         #expect(abs(routing.shares[9..<12].reduce(0, +) - 1) < 1e-6)
         #expect(abs(Double(routing.shares[10] / routing.shares[9]) - exponential(-1)) < 1e-6)
     }
@@ -45,7 +47,10 @@ import Testing
             let rows = (0..<Int.random(in: 1...20, using: &random)).map { _ in
                 (0..<count).map { _ in Float(Int.random(in: -9...9, using: &random)) }
             }
-            runtime.route(scores(rows).matrix, chosen: chosen, normalizes: true, into: routing)
+            let table = scores(rows)
+            withExtendedLifetime(table) {
+                runtime.route(table.matrix, chosen: chosen, normalizes: true, into: routing)
+            }
             let expected = rows.flatMap { row in
                 row.indices.sorted { (row[$1], $0) < (row[$0], $1) }.prefix(chosen).map { Int32($0) }
             }

@@ -31,7 +31,7 @@ final class Server {
         var variables = environment
         variables["PATH"] = "/usr/bin:/bin"
         variables["XDG_RUNTIME_DIR"] = self.runtimeParent
-        for name in ["LD_LIBRARY_PATH", "HOME"] {
+        for name in ["LD_LIBRARY_PATH", "HOME", "ASAN_OPTIONS", "TSAN_OPTIONS"] {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
         processID = Self.spawn(

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""All endpoints for an hour at a part of what the machine can do, while clients leave and weights are swapped.
+"""Endpoints of every kind for an hour at a part of what the machine can do, while clients leave and weights are swapped.
 
     Benchmarks/mixed_soak.py path/to/apus --out RESULTS [--minutes 60] [--load 0.8] [--swap-every 20] [-- flags]
 
 Five servers run at once: the bundled model, an embedder, a cross-encoder, a reward model and a mixture of experts (the small
 checkpoints of the tests). First clients that wait for each answer find how many requests a minute the machine can take; then
-`--load` of that comes at fixed moments, whatever is still unanswered, and each minute is the same: its requests, their
-lengths and their moments. So each minute ends the same number of requests and tokens unless the servers fall behind. The
+`--load` of that comes at fixed moments, whatever is still unanswered. Each minute has the same kinds of requests at the same
+moments, with lengths that average out, so that each ends as many requests and tokens unless the servers fall behind. The
 generating server's weights are swapped all the while between two versions, the embedder's once a minute.
 
 Writes RESULTS.csv, a line a minute (the first is left out of what is compared: caches fill), and RESULTS.svg. Exit status 1
 when throughput at the end is not within 3% of the beginning, on any status of 500 or more, on any request without a good
-ending, when a pool is not whole at the end, or when resident memory has grown by more than 2% since the tenth minute.
+ending, when a pool is not whole at the end, or when resident memory has grown by more than 2% since the eleventh minute.
 Only the standard library is used.
 """
 import argparse

@@ -1,4 +1,4 @@
-"""The requests of the mixed soak: every endpoint that answers clients, each with what a good answer looks like."""
+"""The requests of the mixed soak: endpoints of every kind, each with what a good answer looks like."""
 import http.client
 import json
 import random

@@ -92,16 +92,17 @@ extension RegexNode {
         }
     }
 
-    /// States of an automaton that has one for each set, repetitions written out; `Int.max` beyond all bounds.
+    /// States of an automaton that has one for each set, repetitions written out, of nothing too; `Int.max` beyond all
+    /// bounds.
     package var size: Int {
         switch self {
-        case .empty, .assertion: return 0
-        case .set, .reference: return 1
+        case .empty, .assertion, .set, .reference: return 1
         case .sequence(let nodes), .alternatives(let nodes):
-            return nodes.reduce(0) { total, node in
+            let total = nodes.reduce(0) { total, node in
                 let (sum, overflows) = total.addingReportingOverflow(node.size)
                 return overflows ? .max : sum
             }
+            return max(1, total)
         case .repeated(let node, let minimum, let maximum, _):
             let (product, overflows) = node.size.multipliedReportingOverflow(by: max(minimum, maximum ?? 0, 1))
             return overflows ? .max : product

@@ -56,8 +56,6 @@ package struct ScalarNFA: Sendable {
     /// The state that a text begins in; to be closed.
     package static let start = 0
 
-    package var stateCount: Int { edges.count }
-
     package func accepts(_ states: [Int]) -> Bool { states.contains(accepting) }
 
     /// States behind one of `states` and a scalar; to be closed.

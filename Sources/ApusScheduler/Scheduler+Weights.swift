@@ -116,7 +116,7 @@ extension Scheduler {
     }
 
     /// Lends the processors to whoever loads weights, when a step's tokens are on their way: for what is left of the time
-    /// of two decode steps, and never for more than a third of one: steps differ, and so streams see less than two.
+    /// of two decode steps, and never for more than a third of one, since steps differ.
     ///
     /// - Parameter seconds: What the step took, all in all; 0: there was nothing to compute.
     func lendToLoader(after seconds: Double) {

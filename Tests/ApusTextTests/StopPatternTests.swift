@@ -83,6 +83,21 @@ import Testing
         #expect(throws: RegexError.self) { try StopPattern("a(") }
     }
 
+    /// Nothing, as often as one likes, is no way to keep a thread busy.
+    @Test(arguments: [
+        #"(a)\1(?:(?:(?:){999999}){999999}){999999}"#, "(?:(?:){999999}){999}Q", #"(?:\b\b\b\b\b\b){999999}Q"#,
+        #"(a)\1(?:(?:(?:ab){0}){999999}){999999}"#,
+    ])
+    func repeatedNothingIsRefused(pattern: String) {
+        #expect(throws: RegexError.self) { try StopPattern(pattern) }
+    }
+
+    /// The way back to where a look behind begins is work too.
+    @Test func looksFarBehindAreWork() throws {
+        let text = String(repeating: "a", count: 2_000)
+        #expect(throws: GaveUp.self) { try end(#"(?s)\A.*(?<=Q.{1000})"#, text) }
+    }
+
     /// Those that go back are given up on, and not before the time.
     @Test func whatTakesTooLongEnds() throws {
         let text = String(repeating: "a", count: 2_000)

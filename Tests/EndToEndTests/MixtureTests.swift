@@ -42,6 +42,13 @@ extension EndToEnd {
                 }
             }
             #expect(try client.post("/stop_expert_distribution_record", [:]).status == 200)
+
+            // Log-probabilities of a prompt need all of it to be computed; without them its prefix is in the cache.
+            var plainRequest = request(prompts[0]).objectValue ?? [:]
+            plainRequest["return_logprob"] = false
+            let cached = try client.post("/generate", .object(plainRequest)).json()
+            #expect(cached["output_ids"]?.arrayValue == alone[0].ids)
+            #expect((cached["meta_info"]?["cached_tokens"]?.intValue ?? 0) > 0)
             let info = try client.get("/get_server_info").json()
             #expect(info["quantization"]?.stringValue == (quantization == "int4" ? "int4-32" : quantization))
         }

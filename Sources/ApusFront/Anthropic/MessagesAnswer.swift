@@ -9,6 +9,7 @@ struct MessagesRequest: OpenAIRequest {
     var native: JSONObject { chat.native }
     var isStream: Bool { chat.isStream }
     var grammarFollows: Int32? { chat.grammarFollows }
+    var looksForCalls: Bool { chat.looksForCalls }
 
     init(_ body: JSONObject, _ setting: ChatRequest.Setting) throws(FrontError) {
         chat = try ChatRequest(MessagesBody.chat(body), setting)

@@ -119,6 +119,8 @@ struct GenerateRoute: Sendable {
                         frames.writeImmutableBuffer(EventFrame.data(bytes: answers[index].chunk()))
                     }
                     try await writer.write(frames)
+                    // Others of the same event loop have their turn before a long batch goes on.
+                    if run.mailbox.hasNews { await Task.yield() }
                 }
                 logFinish(of: run, answers)
             } catch let error as FrontError {

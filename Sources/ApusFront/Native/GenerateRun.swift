@@ -18,9 +18,11 @@ struct GenerateRun: Sendable {
     /// The ids that the client knows.
     var rids: [String] { plan.samples.map(\.rid) }
 
-    /// Making a frame takes microseconds. Rows of logprobs and hidden states, which each chunk repeats, may take milliseconds,
-    /// in which the connections of an event loop would wait.
-    var hasShortTurns: Bool { plan.samples.allSatisfy { $0.logprobs == nil && $0.hidden == nil } }
+    /// Making a frame takes microseconds. Rows of logprobs, hidden states and prompt ids, which each chunk repeats, may
+    /// take milliseconds, in which the connections of an event loop would wait.
+    var hasShortTurns: Bool {
+        !plan.look.showsPromptIDs && plan.samples.allSatisfy { $0.logprobs == nil && $0.hidden == nil }
+    }
 
     /// The next news of any sample, as `Mailbox.next` gives them; sessions take note.
     func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {

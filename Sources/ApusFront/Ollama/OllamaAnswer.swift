@@ -9,6 +9,7 @@ struct OllamaRequest: OpenAIRequest {
     let isStream: Bool
     private let asked: any OpenAIRequest
     var grammarFollows: Int32? { asked.grammarFollows }
+    var looksForCalls: Bool { asked.looksForCalls }
     private let model: String
     private let isChat: Bool
 

@@ -33,6 +33,8 @@ struct ChatRequest: OpenAIRequest {
         let isCompact: Bool
     }
 
+    var looksForCalls: Bool { !tools.names.isEmpty }
+
     static let rules =
         SamplingConversion.rules + StreamOptions.rules + JSONObject.passedRules + ChatPrompt.rules + [
             FieldRule("max_tokens", .integer), FieldRule("max_completion_tokens", .integer),

@@ -8,9 +8,15 @@ protocol OpenAIRequest: Sendable {
     var isStream: Bool { get }
     /// What constrains the output does so only behind the first of these tokens: the end of thinking.
     var grammarFollows: Int32? { get }
+    /// The text may hold calls of tools; long ones are searched again with each token.
+    var looksForCalls: Bool { get }
 
     /// The growing answer. `created`: Unix seconds.
     func answer(to run: GenerateRun, created: Int) -> any OpenAIAnswer
+}
+
+extension OpenAIRequest {
+    var looksForCalls: Bool { false }
 }
 
 /// The answer to one request as it grows, for all its samples: chunks of a stream, or what all of them say together.

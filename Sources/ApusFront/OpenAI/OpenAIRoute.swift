@@ -66,7 +66,8 @@ struct OpenAIRoute: Sendable {
     private func stream(
         _ asked: any OpenAIRequest, _ run: GenerateRun, _ channel: any Channel
     ) -> Response {
-        .events(on: run.hasShortTurns ? channel.eventLoop : nil, type: dialect.contentType) { writer in
+        let loop = run.hasShortTurns && !asked.looksForCalls ? channel.eventLoop : nil
+        return .events(on: loop, type: dialect.contentType) { writer in
             defer { run.scope.end() }
             var answer = asked.answer(to: run, created: Int(run.receivedAt))
             do {
@@ -78,6 +79,7 @@ struct OpenAIRoute: Sendable {
                     isOpen = true
                     chunks += answer.absorb(update, sample: index)
                     try await write(chunks, &writer)
+                    if run.mailbox.hasNews { await Task.yield() }
                 }
                 try await write(answer.closing(), &writer)
                 service.configuration.requestLog.finished(run, answers: [answer.whole.objectValue ?? JSONObject()])

@@ -8,7 +8,7 @@ import ApusCore
 ///
 /// Neither side can be kept waiting for good: the loader gets a piece done whenever something is lent, and stands no
 /// longer than steps follow one another; the scheduler waits for a loader that is late (on a slow disk, say) no longer
-/// than `patience`, and then computes beside it.
+/// than `patience` at the end of what was lent and once more before the step, and then computes beside it.
 final class LoadGate: Sendable {
     private enum Job {
         case none, working, standing

@@ -10,8 +10,11 @@ struct RegexCompiler {
     private var groups: [Int: Int32] = [:]
     /// Intervals in one another multiply; past the limit the rest is left out, and the pattern refused.
     private(set) var isTooLarge = false
+    /// Nodes seen: a repeated nothing makes no instructions, and takes its time.
+    private var visits = 0
 
     private static let maximumCount = 20_000
+    private static let maximumVisits = 4 * maximumCount
 
     init(isPython: Bool) {
         self.isPython = isPython
@@ -20,7 +23,8 @@ struct RegexCompiler {
     mutating func append(_ instruction: Regex.Instruction) { instructions.append(instruction) }
 
     mutating func append(_ node: RegexNode) {
-        guard instructions.count < Self.maximumCount else {
+        visits += 1
+        guard instructions.count < Self.maximumCount, visits < Self.maximumVisits else {
             isTooLarge = true
             return
         }

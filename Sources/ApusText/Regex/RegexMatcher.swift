@@ -125,6 +125,8 @@ struct RegexMatcher {
         if instruction.operation == .behind {
             for _ in 0..<instruction.third {
                 guard start > 0 else { return instruction.second == 1 }
+                guard stepsLeft > 0 else { return false }
+                stepsLeft -= 1
                 start = text.offset(before: start)
             }
         }

@@ -189,7 +189,7 @@ def embeddings(ports, generator):
 
 def rerank(ports, generator):
     status, answer = exchange(ports["cross"], "POST", "/v1/rerank", {
-        "query": words(generator, 2, 4), "documents": [words(generator, 2, 9) for _ in range(5)]})
+        "query": words(generator, 2, 4), "documents": [words(generator, 2, 6) for _ in range(5)]})
     return counted(status, answer, lambda a: 0 * a[4]["score"])
 
 

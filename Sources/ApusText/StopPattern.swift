@@ -15,6 +15,8 @@ package struct StopPattern: Sendable {
 
     private enum Search: Sendable {
         case automaton(AutomatonSearch)
+        /// The search is in other hands, which alone hold it: appending copies nothing.
+        case lent
         case backtracking(BacktrackingSearch)
     }
 
@@ -36,12 +38,14 @@ package struct StopPattern: Sendable {
     package mutating func append(_ piece: String, _ budget: inout StepBudget) -> Finding {
         switch search {
         case .automaton(var automaton):
-            search = .automaton(.init(.empty))
+            search = .lent
             defer { search = .automaton(automaton) }
             return automaton.append(piece, &budget)
         case .backtracking(var backtracking):
+            search = .lent
             defer { search = .backtracking(backtracking) }
             return backtracking.append(piece, &budget)
+        case .lent: preconditionFailure("a piece is appended while another is")
         }
     }
 }

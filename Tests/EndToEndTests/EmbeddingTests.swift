@@ -161,18 +161,12 @@ extension EndToEnd {
             #expect(try HTTPClient(port: port).get("/model_info").json()["weight_version"] == "b")
 
             // What served before a crash serves after it, until it is gone.
-            func crash() throws {
-                let victim = try server.role("scheduler")
-                kill(victim, SIGKILL)
-                #expect(try Fixture.eventually { try server.role("scheduler") != victim })
-                try server.waitUntilHealthy()
-            }
-            try crash()
+            try server.crashScheduler()
             #expect(try vectors().map(\.vector) == expected["b"])
             let after = try HTTPClient(port: port).get("/model_info").json()
             #expect(after["weight_version"] == "b" && after["model_path"] == .string(variant.path))
             variant.change { $0.removeLast(100) }
-            try crash()
+            try server.crashScheduler()
             #expect(try vectors().map(\.vector) == expected["a"])
             #expect(try HTTPClient(port: port).get("/model_info").json()["weight_version"] == "default")
         }

@@ -38,6 +38,14 @@ final class Server {
             executable, arguments, variables, output: directory.path, errors: errors, isDetached: isDetached)
     }
 
+    /// Kills the scheduler, and waits for the next to serve.
+    func crashScheduler() throws {
+        let victim = try role("scheduler")
+        kill(victim, SIGKILL)
+        #expect(try Fixture.eventually { try self.role("scheduler") != victim })
+        try waitUntilHealthy()
+    }
+
     /// `apus serve` on a free port with a tiny model, ready to answer.
     static func serving(
         _ model: String = Fixture.model("qwen2"), _ arguments: [String] = [], runtimeParent: String? = nil,

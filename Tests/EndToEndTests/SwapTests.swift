@@ -29,13 +29,6 @@ import Testing
         return try HTTPClient(port: server.port).post("/update_weights_from_disk", .object(body))
     }
 
-    private func crash(_ server: Server) throws {
-        let victim = try server.role("scheduler")
-        kill(victim, SIGKILL)
-        #expect(try Fixture.eventually { try server.role("scheduler") != victim })
-        try server.waitUntilHealthy()
-    }
-
     @Test func everyResponseUnderLoadIsOfOneVersion() throws {
         let variant = ModelVariant(of: Fixture.model("qwen2"), seed: 1)
         let paths = [Fixture.model("qwen2"), variant.path]
@@ -116,18 +109,18 @@ import Testing
         let swapped = try reference(server)
         #expect(swapped != launched)
 
-        try crash(server)
+        try server.crashScheduler()
         #expect(try reference(server) == swapped)
         let info = try client.get("/model_info").json()
         #expect(info["weight_version"] == "b" && info["model_path"] == .string(variant.path))
         // A name alone is kept too.
         #expect(try client.post("/update_weight_version", ["new_version": "c"]).status == 200)
-        try crash(server)
+        try server.crashScheduler()
         #expect(try client.get("/model_info").json()["weight_version"] == "c")
         #expect(try reference(server) == swapped)
         // They are gone: the launch's serve, under their own name, and the log says so.
         variant.change { $0.removeLast(1000) }
-        try crash(server)
+        try server.crashScheduler()
         #expect(try reference(server) == launched)
         #expect(try client.get("/model_info").json()["weight_version"] == "default")
         #expect(try client.get("/model_info").json()["model_path"] == .string(Fixture.model("qwen2")))
@@ -146,7 +139,7 @@ import Testing
         #expect(rename(launched.path, "\(launched.path).gone") == 0)
         defer { rename("\(launched.path).gone", launched.path) }
         for _ in 0..<2 {
-            try crash(server)
+            try server.crashScheduler()
             #expect(try reference(server) == before)
             let info = try HTTPClient(port: server.port).get("/model_info").json()
             #expect(info["weight_version"] == "b" && info["model_path"] == .string(update.path))

@@ -5,8 +5,8 @@
 /// - while streams run, what fits in the stall that they may feel: `stall` seconds, or the time of a step without
 ///   prompts where that is longer, so that a stream keeps at least half its pace;
 /// - otherwise what fits in `longest` seconds, since aborts and new requests wait for the end of a step.
-/// - right after other weights came into service, when all prompts are cold at once and a step may make a pass for each
-///   generation: what keeps a step within two passes, about, since no stream is to notice a swap.
+/// - right after other weights came into service, when all prompts are cold at once: what keeps a step within two passes,
+///   about, since no stream is to notice a swap; next to nothing while a step makes a pass for each of two generations.
 /// Both speeds are measured as steps go by.
 struct PrefillBudget {
     /// Fewer rows than this waste the pass over the weights.
@@ -36,7 +36,7 @@ struct PrefillBudget {
     func rows(whileDecoding: Bool, unsettled: Int? = nil) -> Int {
         guard let chunk else { return .max }
         if whileDecoding, let unsettled {
-            let seconds = (decodeSeconds ?? 0) / Double(unsettled)
+            let seconds = unsettled > 1 ? 0 : decodeSeconds ?? 0
             return min(chunk, max(Self.freeRows, Int(min((prefillRate ?? 0) * seconds, 1e9))))
         }
         guard let prefillRate else { return min(chunk, (whileDecoding ? 2 : 16) * Self.leastRows) }

@@ -11,8 +11,14 @@ import Logging
 extension Scheduler {
     /// Goes on with the first thing asked, as far as it goes without waiting.
     func tendWeights() {
+        // Before, since an update may wait for just that; and after, since the weights may have been replaced.
+        dropUnused()
         while advanceWeights() {}
+        dropUnused()
         weightJobs?.tendMemory(now: now)
+    }
+
+    private func dropUnused() {
         guard generations.resident.count > 1 else { return }
         // Who waits for a grammar will begin on the weights of then.
         let isBound: (Request) -> Bool = { $0.phase != .finished && $0.phase != .compiling }
@@ -30,11 +36,17 @@ extension Scheduler {
         case .idle: return beginWork()
         case .draining(let update, let candidate, let old):
             return pauseMode != nil || !hasBegunRequests ? changeInPlace(update, candidate, old: old) : false
+        case .waiting(let update, let candidate):
+            guard mayLoad else { return false }
+            begin(update, candidate)
+            return true
         default: break
         }
         guard let outcome = weightJobs?.take() else { return false }
         switch (weightWork.stage, outcome) {
-        case (.checking(let update), .checked(let candidate)): checked(update, candidate)
+        case (.checking(let update), .checked(let candidate)):
+            if !mayLoad { logger.info("Requests on earlier weights end before the new ones are loaded.") }
+            weightWork.stage = .waiting(update, candidate)
         case (.loading(let update), .loaded(let weights)), (.loadingInPlace(let update, _), .loaded(let weights)):
             putInService(weights, update)
         case (.checkingOld(let update, let candidate), .checked(let old)):
@@ -123,7 +135,7 @@ extension Scheduler {
         guard let gate = weightJobs?.gate else { return }
         guard seconds > 0 else { return gate.open() }
         let step = decoding.isEmpty ? seconds : budget.decodeSeconds ?? seconds
-        // Beside two generations of weights nothing is left, and loading must come to its end all the same.
+        // At least an eighth, since loading must come to its end also where steps suddenly take longer.
         gate.lend(min(max(2 * step - seconds, step / 8), step / 3))
     }
 
@@ -145,7 +157,10 @@ extension Scheduler {
 
     // MARK: - Update
 
-    private func checked(_ update: WeightUpdate, _ candidate: any WeightCandidate) {
+    /// Not beside two versions, unless those frozen on the older one go over.
+    private var mayLoad: Bool { pauseMode != nil || generations.resident.count < 2 }
+
+    private func begin(_ update: WeightUpdate, _ candidate: any WeightCandidate) {
         if candidate.fitsBeside || !generations.isThere {
             weightWork.stage = .loading(update)
             load(candidate)

@@ -71,6 +71,42 @@ import Testing
         #expect(bench.streams["again"]?.usage.cachedTokens == 5)
     }
 
+    @Test func thirdVersionWaitsForTheEndOfTheFirst() {
+        let bench = Bench(library: library)
+        start(bench, "first", limit: 30)
+        bench.step()
+        update(bench, "w7", call: 1)
+        runJobs(bench)
+        start(bench, "second", limit: 60)
+        bench.step()
+        update(bench, "w9", call: 2)
+        runJobs(bench)
+        #expect(bench.worker.salts == [0: 1, 1: 7] && replies(bench)[2] == nil)
+        while bench.streams["first"]?.finish == nil { bench.step() }
+        runJobs(bench)
+        #expect(bench.worker.salts == [1: 7, 2: 9] && replies(bench)[2] != nil)
+        bench.runToIdle()
+        #expect(bench.streams["first"]?.ids == output(bench, after: prompt, limit: 30, salt: 1))
+        #expect(bench.streams["second"]?.ids == output(bench, after: prompt, limit: 60, salt: 7))
+    }
+
+    @Test func frozenStreamsOfTwoVersionsGoOverToTheThird() {
+        let bench = Bench(library: library)
+        start(bench, "first", limit: 40)
+        bench.step()
+        update(bench, "w7", call: 1)
+        runJobs(bench)
+        start(bench, "second", limit: 40)
+        bench.step()
+        bench.send(.control(call: 2, .pause(.inPlace)))
+        update(bench, "w9", call: 3)
+        runJobs(bench)
+        #expect(bench.worker.salts == [2: 9] && replies(bench)[3] != nil)
+        bench.send(.control(call: 4, .proceed))
+        bench.runToIdle()
+        #expect(bench.streams["first"]?.ids.count == 40 && bench.streams["second"]?.ids.count == 40)
+    }
+
     @Test func whoeverRemembersIsToldOfEveryChange() {
         let bench = Bench(library: library)
         var told: [[String?]] = []
@@ -101,7 +137,7 @@ import Testing
         rows = []
         bench.generate("cold", (0..<400).map { Int32($0 % 50 + 2) }, limit: 2)
         while bench.streams["old"]?.finish == nil { bench.step() }
-        #expect(rows.contains { $0 > 2 } && rows.allSatisfy { $0 <= 1 + 12 }, "\(rows)")
+        #expect(rows.contains { $0 > 2 } && rows.allSatisfy { $0 <= 1 + PrefillBudget.freeRows }, "\(rows)")
         // Not for ever.
         bench.time.now += 3
         bench.step()

@@ -15,6 +15,9 @@ struct WeightWork {
         case idle
         /// The new model's files are held against the one in service.
         case checking(WeightUpdate)
+        /// The update before still has streams on the weights that it replaced: never are there more than two versions, so
+        /// that a step never makes more than two passes.
+        case waiting(WeightUpdate, any WeightCandidate)
         /// Beside the weights in service.
         case loading(WeightUpdate)
         /// There is no room for both: the old ones must be there to return to.

@@ -372,6 +372,7 @@ package final class EmbeddingScheduler {
         var new = SchedulerFigures()
         statistics.fill(&new)
         new.waitingTokens = queue.tokenCount
+        weights.fill(&new)
         new.process = .current()
         figures = new
     }

@@ -15,12 +15,14 @@ extension Scheduler {
             if request.retractions > 0 { new.retractedWaiting += 1 }
         }
         new.grammarRequests = grammars.count
+        grammars.statistics.fill(&new)
         if pauseMode != nil { new.pausedRequests = decoding.count + (prefilling == nil ? 0 : 1) + queue.count }
         new.newTokenRatio = ratio.value
         new.evictedTokens = cache.evictedTokens
         new.evictionSeconds = cache.evictionSeconds
         new.weightUpdates = weightWork.updates
         new.weightFailures = weightWork.failures
+        new.weightLoadSeconds = weightJobs?.loadSeconds ?? 0
         new.process = .current()
         figures = new
     }

@@ -46,7 +46,8 @@ extension Scheduler {
     /// Takes in what has been compiled.
     func tendGrammars() {
         guard let grammarWorker else { return }
-        for (id, outcome) in grammarWorker.take() {
+        for (id, outcome, seconds) in grammarWorker.take() {
+            grammars.noteCompilation(seconds: seconds)
             guard let (source, requests) = grammars.settle(id, outcome) else { continue }
             for request in requests {
                 switch outcome {
@@ -72,6 +73,7 @@ extension Scheduler {
     func expireGrammars() {
         for request in grammars.requests where now - request.queuedAt > configuration.grammarTimeout {
             guard let source = request.sampling.grammar else { continue }
+            grammars.noteTimeout()
             stop(request, Self.timeout(source))
         }
     }

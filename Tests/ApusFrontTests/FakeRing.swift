@@ -15,6 +15,7 @@ final class FakeRing: Sendable {
         var received: [FrontToScheduler] = []
         var isStopping = false
         var epoch: UInt64 = 1
+        var figures = SchedulerFigures()
         var operate: @Sendable (ControlCall) -> ControlReply? = FakeRing.agree
     }
 
@@ -111,6 +112,9 @@ final class FakeRing: Sendable {
         if case .readWeights = call { .rows(json: "[0.5]") } else { .done(message: "done") }
     }
 
+    /// What the scheduler counts.
+    func setFigures(_ figures: SchedulerFigures) { state.withLock { $0.figures = figures } }
+
     /// Requests for the scheduler that is ready now are no longer answered.
     func forgetEpoch() { state.withLock { $0.epoch = 0 } }
 
@@ -141,7 +145,8 @@ final class FakeRing: Sendable {
             say(.scheduler(.controlled(call: call, reply)))
         case .state(let call):
             let load = SchedulerLoad(
-                running: 0, queued: 0, freeTokens: 1000, cachedTokens: 24, heldTokens: 0, generationThroughput: 12.5)
+                running: 0, queued: 0, freeTokens: 1000, cachedTokens: 24, heldTokens: 0, generationThroughput: 12.5,
+                figures: state.withLock(\.figures))
             say(.scheduler(.state(call: call, SchedulerState(load: load, details: "{}"))))
         default: break
         }

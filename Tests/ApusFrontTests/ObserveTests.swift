@@ -104,6 +104,102 @@ import Testing
         }
     }
 
+    /// Every family of SGLang's that is served, with the labels of its samples beside those of the process and `le`.
+    private static let families: [(kind: String, labels: String, names: String)] = [
+        (
+            "gauge", "",
+            """
+            num_running_reqs num_queue_reqs num_grammar_queue_reqs num_used_tokens token_usage full_token_usage \
+            kv_available_tokens kv_evictable_tokens kv_used_tokens max_total_num_tokens gen_throughput cache_hit_rate \
+            new_token_ratio num_retracted_reqs num_paused_reqs utilization decode_sum_seq_lens context_len page_size \
+            weight_memory_usage_gb kv_cache_memory_usage_gb startup_time_seconds
+            """
+        ),
+        ("gauge", "source", "weight_load_duration_seconds"),
+        (
+            "counter", "",
+            """
+            num_retracted_requests_total num_retracted_input_tokens_total num_retracted_output_tokens_total \
+            evicted_tokens_total num_grammar_total num_grammar_cache_hit_total num_grammar_aborted_total \
+            num_grammar_timeout_total
+            """
+        ),
+        ("counter", "mode", "realtime_tokens_total"),
+        ("histogram", "", "queue_time_seconds grammar_compilation_time_seconds eviction_duration_seconds"),
+        ("histogram", "stage", "per_stage_req_latency_seconds"),
+    ]
+    private static let frontFamilies: [(kind: String, labels: String, names: String)] = [
+        ("counter", "is_streaming", "prompt_tokens_total generation_tokens_total num_requests_total"),
+        ("counter", "cache_source", "cached_tokens_total"),
+        ("counter", "", "num_so_requests_total num_aborted_requests_total"),
+        (
+            "histogram", "is_streaming",
+            "time_to_first_token_seconds e2e_request_latency_seconds request_time_per_output_token_seconds"
+        ),
+        (
+            "histogram", "",
+            """
+            inter_token_latency_seconds prompt_tokens_histogram uncached_prompt_tokens_histogram \
+            generation_tokens_histogram
+            """
+        ),
+    ]
+    private static let processFamilies: [(kind: String, labels: String, names: String)] = [
+        ("counter", "endpoint method", "http_requests_total"),
+        ("counter", "endpoint method status_code", "http_responses_total"),
+        ("gauge", "", "http_requests_active"), ("counter", "component", "process_cpu_seconds_total"),
+    ]
+
+    @Test func thePageHasTheReferencesNamesAndLabels() async throws {
+        try await withFront(.live, configure: { $0.enableMetrics = true }) { server in
+            var figures = SchedulerFigures()
+            for path in [
+                \.retractions, \.retractedInputTokens, \.retractedOutputTokens, \.evictedTokens, \.prefilledTokens,
+                \.cachedTokens, \.decodedTokens, \.grammarTotal, \.grammarCacheHits, \.grammarsAborted,
+                \.grammarTimeouts,
+            ] as [WritableKeyPath<SchedulerFigures, Int>] { figures[keyPath: path] = 1 }
+            figures.evictionSeconds.observe(1)
+            figures.grammarSeconds.observe(1)
+            server.ring.setFigures(figures)
+            for isStream in [false, true] {
+                let sampling: JSONValue = ["max_new_tokens": 3, "regex": "a*"]
+                let body: JSONValue = ["text": "abc", "stream": .bool(isStream), "sampling_params": sampling]
+                #expect(try await server.generate(body).status == 200)
+            }
+            server.ring.setScript { request, ring in
+                ring.say(.detokenizer(.deltas([FakeRing.delta(request, 0..<2, finish: .aborted)])))
+            }
+            _ = try await server.generate(["text": "abc"])
+
+            let page = try await page(server)
+            let front: Set = ["model_name", "engine_type"]
+            let scheduler = front.union(["tp_rank", "pp_rank", "moe_ep_rank", "dp_rank", "priority"])
+            var known: Set<String> = []
+            for (families, common) in [
+                (Self.families, scheduler), (Self.frontFamilies, front), (Self.processFamilies, Set<String>()),
+            ] {
+                for (kind, labels, names) in families {
+                    let labels = common.union(labels.split(separator: " ").map(String.init))
+                    for name in names.split(separator: " ").map({ "sglang:\($0)" }) {
+                        known.insert(name)
+                        #expect(page.kinds[name] == kind, "\(name)")
+                        let samples = page.all(kind == "histogram" ? "\(name)_count" : name)
+                        #expect(!samples.isEmpty && samples.allSatisfy { Set($0.labels.keys) == labels }, "\(name)")
+                    }
+                }
+            }
+            #expect(Set(page.kinds.keys.filter { $0.hasPrefix("sglang:") }) == known)
+            for sample in page.samples where sample.labels["tp_rank"] != nil {
+                #expect(sample.labels["dp_rank"] == "0" && sample.labels["priority"] == "")
+            }
+            // The launch's weights, then those of an update.
+            #expect(page.value("sglang:weight_load_duration_seconds", ["source": "disk"]) == 0.5)
+            figures.weightLoadSeconds = 7
+            server.ring.setFigures(figures)
+            #expect(try await self.page(server).value("sglang:weight_load_duration_seconds") == 7)
+        }
+    }
+
     @Test func withoutTheFlagThereIsNoPage() async throws {
         try await withFront { server in
             let answer = try await server.get("/metrics")

@@ -238,6 +238,8 @@ final class FakeGrammars: Sendable {
         #expect(bench.streams["ccc"]?.finish == .stopToken(1))
         #expect(grammars.compiled.withLock { $0 } == ["word"])
         #expect(bench.scheduler.grammars.statistics.cacheHits == 1)
+        #expect(bench.scheduler.grammars.statistics.total == 3)
+        #expect(bench.scheduler.grammars.statistics.seconds.count == 1)
         // Until the cache is flushed.
         bench.send(.flushCache(call: 1, timeout: 0))
         ask(bench, "dddd", "word")
@@ -266,6 +268,7 @@ final class FakeGrammars: Sendable {
             #expect(bench.ended[rid] == refusal("Grammar preprocessing timed out: ebnf grammar"))
         }
         #expect(grammars.compiled.withLock { $0.count } == 2)
+        #expect(bench.scheduler.grammars.statistics.timeouts == 2)
     }
 
     @Test func nobodyWaitsForEver() {
@@ -278,6 +281,8 @@ final class FakeGrammars: Sendable {
         bench.time.now += 2
         bench.step()
         #expect(bench.ended["a"] == refusal("Grammar preprocessing timed out: ebnf grammar"))
+        let counts = bench.scheduler.grammars.statistics
+        #expect((counts.total, counts.aborted, counts.timeouts) == (1, 1, 1))
         // The job went with the last who waited.
         while bench.jobs.runOne() {}
         #expect(grammars.compiled.withLock { $0.isEmpty } && bench.scheduler.isIdle)
@@ -397,7 +402,7 @@ final class FakeGrammars: Sendable {
         let ids = ["word", "nonsense", "late", "form"].map { worker.submit(GrammarSource(.ebnf, $0)) }
         var outcomes: [GrammarWorker.JobID: GrammarWorker.Outcome] = [:]
         while outcomes.count < 4 {
-            for (id, outcome) in worker.take() { outcomes[id] = outcome }
+            for (id, outcome, _) in worker.take() { outcomes[id] = outcome }
         }
         for (id, kind) in zip(ids, ["ready", "invalid", "timedOut", "ready"]) {
             #expect("\(try #require(outcomes[id]))".hasPrefix(kind))

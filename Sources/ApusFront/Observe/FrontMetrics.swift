@@ -196,10 +196,13 @@ final class FrontMetrics: Sendable {
             [(figures.uncachedPrompts, common)])
         page.histogram(
             "sglang:generation_tokens_histogram", "Tokens generated for a request.", [(figures.generations, common)])
+        // The reference has these from its scheduler.
+        let scheduler = common + SchedulerMetrics.ranks
         page.histogram(
-            "sglang:queue_time_seconds", "From the scheduler's queue to the first step.", [(figures.queueTime, common)])
+            "sglang:queue_time_seconds", "From the scheduler's queue to the first step.",
+            [(figures.queueTime, scheduler)])
         page.histogram(
             "sglang:per_stage_req_latency_seconds", "Parts of a request's time.",
-            figures.stages.sorted { $0.key < $1.key }.map { ($0.value, common + [("stage", $0.key)]) })
+            figures.stages.sorted { $0.key < $1.key }.map { ($0.value, scheduler + [("stage", $0.key)]) })
     }
 }

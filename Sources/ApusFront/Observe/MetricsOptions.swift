@@ -47,7 +47,8 @@ package struct MetricsOptions: Sendable {
 
     /// Labels that samples have anyway.
     private static let reserved: Set<String> = [
-        "model_name", "engine_type", "tp_rank", "pp_rank", "moe_ep_rank", "le", "is_streaming", "cache_source",
+        "model_name", "engine_type", "tp_rank", "pp_rank", "moe_ep_rank", "dp_rank", "priority", "le", "is_streaming",
+        "cache_source",
         "endpoint", "method", "status_code", "component", "role", "queue", "stage", "mode", "source", "outcome",
     ]
 

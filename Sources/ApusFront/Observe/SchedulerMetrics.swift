@@ -15,9 +15,15 @@ struct SchedulerMetrics {
         self.ready = ready
         self.load = load
         self.settings = settings
-        self.labels = labels + [("tp_rank", "0"), ("pp_rank", "0"), ("moe_ep_rank", "0")]
+        self.labels = labels + Self.ranks
         facts = (try? JSONValue(parsing: ready.details)) ?? .null
     }
+
+    /// There is one of everything. Requests have no priorities: figures are sums over all, for which the reference leaves
+    /// the label empty.
+    static let ranks: MetricsPage.Labels = [
+        ("tp_rank", "0"), ("pp_rank", "0"), ("moe_ep_rank", "0"), ("dp_rank", "0"), ("priority", ""),
+    ]
 
     private var figures: SchedulerFigures { load.figures }
     private var availableTokens: Int { load.freeTokens + figures.evictableTokens }
@@ -31,6 +37,7 @@ struct SchedulerMetrics {
         writeLoad(to: &page)
         writePool(to: &page)
         writeTotals(to: &page)
+        writeGrammars(to: &page)
         writeLoop(to: &page)
     }
 
@@ -76,14 +83,13 @@ struct SchedulerMetrics {
             "sglang:startup_time_seconds", "From the scheduler's start to its readiness.",
             fact("startup_time", "scheduler_e2e"), labels)
         page.gauge(
-            "sglang:weight_load_duration_seconds", "Reading the weights took so long.",
-            fact("startup_time", "load_weight"), labels + [("source", "disk")])
+            "sglang:weight_load_duration_seconds", "Reading the weights in service took so long.",
+            figures.weightLoadSeconds > 0 ? figures.weightLoadSeconds : fact("startup_time", "load_weight"),
+            labels + [("source", "disk")])
     }
 
     private func writeTotals(to page: inout MetricsPage) {
-        func one(_ name: String, _ help: String, _ value: Int) {
-            page.counter(name, help, value == 0 ? [] : [.init(value, labels)])
-        }
+        func one(_ name: String, _ help: String, _ value: Int) { write(name, help, value, to: &page) }
         page.counter(
             "sglang:realtime_tokens_total", "Tokens as they are computed.",
             [
@@ -100,6 +106,22 @@ struct SchedulerMetrics {
         one("sglang:evicted_tokens_total", "Cached tokens that had to go.", figures.evictedTokens)
         page.histogram(
             "sglang:eviction_duration_seconds", "Making room took so long.", [(figures.evictionSeconds, labels)])
+    }
+
+    private func writeGrammars(to page: inout MetricsPage) {
+        func one(_ name: String, _ help: String, _ value: Int) { write(name, help, value, to: &page) }
+        one("sglang:num_grammar_total", "Requests with a grammar.", figures.grammarTotal)
+        one("sglang:num_grammar_cache_hit_total", "Requests whose grammar was known.", figures.grammarCacheHits)
+        one("sglang:num_grammar_aborted_total", "Requests that did not get their grammar.", figures.grammarsAborted)
+        one("sglang:num_grammar_timeout_total", "Requests whose grammar took too long.", figures.grammarTimeouts)
+        page.histogram(
+            "sglang:grammar_compilation_time_seconds", "The compilation of a grammar.",
+            [(figures.grammarSeconds, labels)])
+    }
+
+    /// A counter that appears with its first event.
+    private func write(_ name: String, _ help: String, _ value: Int, to page: inout MetricsPage) {
+        page.counter(name, help, value == 0 ? [] : [.init(value, labels)])
     }
 
     private func writeLoop(to page: inout MetricsPage) {

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusGrammar
+import ApusWire
 
 /// The requests whose grammars are being compiled, and the grammars that are known already.
 struct GrammarQueue {
@@ -67,12 +68,20 @@ struct GrammarQueue {
         switch outcome {
         case .ready(let grammar): known.insert(.ready(grammar), for: job.source)
         case .invalid(let reason): known.insert(.invalid(reason), for: job.source)
-        case .timedOut: statistics.timeouts += job.requests.count
+        case .timedOut:
+            statistics.timeouts += job.requests.count
+            statistics.aborted += job.requests.count
         }
         jobs[job.source] = nil
         count -= job.requests.count
         return (job.source, job.requests)
     }
+
+    /// A request that is about to be removed has waited for too long.
+    mutating func noteTimeout() { statistics.timeouts += 1 }
+
+    /// A compilation took so long, whatever it came to.
+    mutating func noteCompilation(seconds: Double) { statistics.seconds.observe(seconds) }
 
     /// Forgets what is known.
     mutating func flush() { known = GrammarCache() }
@@ -83,9 +92,20 @@ struct GrammarStatistics {
     /// Requests with a grammar, and those whose grammar was known.
     var total = 0
     var cacheHits = 0
-    /// Requests that left, or whose time was over, before their grammar was ready.
+    /// Requests that left, or whose time was over, before their grammar was ready; and the latter alone.
     var aborted = 0
     var timeouts = 0
+    /// Of compilations.
+    var seconds = Histogram(SchedulerFigures.grammarBounds)
+
+    /// Totals for those who watch.
+    func fill(_ figures: inout SchedulerFigures) {
+        figures.grammarTotal = total
+        figures.grammarCacheHits = cacheHits
+        figures.grammarsAborted = aborted
+        figures.grammarTimeouts = timeouts
+        figures.grammarSeconds = seconds
+    }
 }
 
 /// Verdicts by source, bounded in number and memory; the one that was not asked for longest goes first.

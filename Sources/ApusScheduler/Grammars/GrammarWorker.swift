@@ -17,7 +17,7 @@ final class GrammarWorker: Sendable {
     private struct State {
         var waiting: [(id: JobID, source: GrammarSource)] = []
         var running: (id: JobID, limit: CompilationLimit)?
-        var finished: [(id: JobID, outcome: Outcome)] = []
+        var finished: [(id: JobID, outcome: Outcome, seconds: Double)] = []
         /// A thread is at it.
         var isAtWork = false
         var nextID: JobID = 1
@@ -64,8 +64,8 @@ final class GrammarWorker: Sendable {
         limit?.cancel()
     }
 
-    /// What has been finished since the last call.
-    func take() -> [(id: JobID, outcome: Outcome)] {
+    /// What has been finished since the last call, and how long it took.
+    func take() -> [(id: JobID, outcome: Outcome, seconds: Double)] {
         state.withLock { state in
             defer { state.finished.removeAll() }
             return state.finished
@@ -74,10 +74,12 @@ final class GrammarWorker: Sendable {
 
     private func work() {
         while let job = begin() {
+            let start = Clocks.monotonic()
             let outcome = outcome(of: job.source, job.limit)
+            let seconds = Clocks.monotonic() - start
             state.withLock { state in
                 state.running = nil
-                if let outcome { state.finished.append((job.id, outcome)) }
+                if let outcome { state.finished.append((job.id, outcome, seconds)) }
             }
             guard let outcome else { continue }
             wake()

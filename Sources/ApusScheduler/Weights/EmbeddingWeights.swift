@@ -45,6 +45,13 @@ final class EmbeddingWeights {
         return true
     }
 
+    /// Totals for those who watch.
+    func fill(_ figures: inout SchedulerFigures) {
+        figures.weightUpdates = work.updates
+        figures.weightFailures = work.failures
+        figures.weightLoadSeconds = jobs?.loadSeconds ?? 0
+    }
+
     func forgetCallers() {
         work.forgetCallers()
         replies.removeAll()

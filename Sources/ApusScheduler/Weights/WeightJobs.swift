@@ -14,6 +14,7 @@ final class WeightJobs: Sendable {
     private struct State {
         var isBusy = false
         var outcome: Outcome?
+        var loadSeconds = 0.0
         /// When memory is given back next.
         var givesBackAt = 0.0
     }
@@ -46,10 +47,11 @@ final class WeightJobs: Sendable {
 
     /// Each quarter that is read is a line of `logger`.
     func load(_ candidate: any WeightCandidate, logger: Logger) {
-        run { [gate] () throws(WeightFailure) in
+        run { [self] () throws(WeightFailure) in
             var told = 0
-            return try gate.work { () throws(WeightFailure) in
-                .loaded(
+            let start = Clocks.monotonic()
+            let outcome = try gate.work { () throws(WeightFailure) in
+                Outcome.loaded(
                     try candidate.load(pace: gate.pass) { share in
                         let quarter = Int(share * 4)
                         guard quarter > told else { return }
@@ -57,8 +59,13 @@ final class WeightJobs: Sendable {
                         logger.info("Loading new weights: \(quarter * 25)%")
                     })
             }
+            state.withLock { $0.loadSeconds = Clocks.monotonic() - start }
+            return outcome
         }
     }
+
+    /// Seconds that the last load which succeeded took; 0: there was none.
+    var loadSeconds: Double { state.withLock(\.loadSeconds) }
 
     /// Seconds for which what freed weights left is kept for the next, then megabytes a second that the system gets: a
     /// virtual machine's host takes what it finds in pauses of all cores, which have to be short.

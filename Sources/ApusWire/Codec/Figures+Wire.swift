@@ -6,17 +6,20 @@ extension SchedulerFigures: WireValue {
         \.steps, \.prefilledTokens, \.cachedTokens, \.decodedTokens, \.generatedTokens, \.retractions,
         \.retractedInputTokens,
         \.retractedOutputTokens, \.evictedTokens, \.weightUpdates, \.weightFailures,
+        \.grammarTotal, \.grammarCacheHits, \.grammarsAborted, \.grammarTimeouts,
     ]
 
     package func write(to writer: inout WireWriter) {
         for path in Self.integers { writer.append(self[keyPath: path]) }
         writer.append(newTokenRatio)
         writer.append(hitRate)
+        writer.append(weightLoadSeconds)
         writer.append(prefillSeconds)
         writer.append(stages)
         writer.append(decodeMoments)
         writer.append(forwardSeconds)
         writer.append(evictionSeconds)
+        writer.append(grammarSeconds)
         writer.append(process)
     }
 
@@ -25,11 +28,13 @@ extension SchedulerFigures: WireValue {
         for path in Self.integers { self[keyPath: path] = try reader.value() }
         newTokenRatio = try reader.value()
         hitRate = try reader.value()
+        weightLoadSeconds = try reader.value()
         prefillSeconds = try reader.value()
         stages = try reader.value()
         decodeMoments = try reader.value()
         forwardSeconds = try reader.value()
         evictionSeconds = try reader.value()
+        grammarSeconds = try reader.value()
         process = try reader.value()
     }
 }

@@ -35,6 +35,14 @@ package struct SchedulerFigures: Sendable, Equatable {
     package var evictedTokens = 0
     package var weightUpdates = 0
     package var weightFailures = 0
+    /// Requests with a grammar, those whose grammar was known, those that did not get theirs, and of these the ones that
+    /// waited for too long.
+    package var grammarTotal = 0
+    package var grammarCacheHits = 0
+    package var grammarsAborted = 0
+    package var grammarTimeouts = 0
+    /// Seconds in which the last update's weights were read; 0: there was none.
+    package var weightLoadSeconds = 0.0
     /// Seconds in steps with prompt rows.
     package var prefillSeconds = 0.0
     /// Where the loop's time went.
@@ -44,12 +52,17 @@ package struct SchedulerFigures: Sendable, Equatable {
     /// Seconds of a step on the model, and of one eviction.
     package var forwardSeconds = Histogram(Self.forwardBounds)
     package var evictionSeconds = Histogram(Self.evictionBounds)
+    /// Seconds of the compilation of a grammar.
+    package var grammarSeconds = Histogram(Self.grammarBounds)
     package var process = ProcessUsage()
 
     package init() {}
 
     package static let forwardBounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
     package static let evictionBounds = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1]
+    package static let grammarBounds = [
+        0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 90, 120, 240,
+    ]
 }
 
 /// Seconds that a scheduler's loop has spent, by what for.

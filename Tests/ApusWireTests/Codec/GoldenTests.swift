@@ -4,7 +4,7 @@ import Testing
 
 /// Bytes written by hand from the description at `WireFormat`. If one of these must change, so must `version`.
 @Suite struct GoldenTests {
-    private static let header = "41505553 0900"
+    private static let header = "41505553 0a00"
 
     private func check<Message: WireMessage & Equatable>(
         _ message: Message, _ hex: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -167,10 +167,13 @@ import Testing
         var figures = SchedulerFigures()
         figures.evictableTokens = 1
         figures.weightFailures = 2
+        figures.grammarTimeouts = 3
+        figures.weightLoadSeconds = 1
         figures.stages.reply = 1
         figures.forwardSeconds = Histogram([1])
         figures.evictionSeconds = Histogram([])
         figures.evictionSeconds.observe(1, times: 3)
+        figures.grammarSeconds = Histogram([])
         figures.process.allocatedBytes = 7
         let load = SchedulerLoad(
             running: 1, queued: 2, freeTokens: 3, cachedTokens: 4, heldTokens: 5, generationThroughput: 1,
@@ -180,10 +183,11 @@ import Testing
             "0100000000000000 0200000000000000 0300000000000000 0400000000000000 0500000000000000 000000000000f03f"
             // Counts first, then shares and seconds, the loop's stages, moments, histograms and the process.
             + "0100000000000000" + String(repeating: none, count: 15) + "0200000000000000" + none + none + none
+            + "0300000000000000" + none + none + "000000000000f03f" + none
             + String(repeating: none, count: 5) + "000000000000f03f"
             + "06000000" + String(repeating: none, count: 6)
             + "01000000 000000000000f03f 02000000" + none + none + none
-            + "00000000 01000000 0300000000000000 0000000000000840"
+            + "00000000 01000000 0300000000000000 0000000000000840" + "00000000 01000000" + none + none
             + none + none + "0700000000000000"
         try check(
             SchedulerToFront.heartbeat(Heartbeat(epoch: 1, processID: 2, progress: 3, isBusy: false), load: load),

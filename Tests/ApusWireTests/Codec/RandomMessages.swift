@@ -234,6 +234,9 @@ struct RandomMessages {
         figures.stages.forward = double()
         figures.decodeMoments = array { $0.double() }
         figures.forwardSeconds.observe(Double(pick(100)), times: pick(1000))
+        figures.grammarTimeouts = int()
+        figures.weightLoadSeconds = double()
+        figures.grammarSeconds.observe(Double(pick(100)))
         figures.evictionSeconds.observe(Double(pick(100)) / 1e6)
         figures.process = processUsage()
         return figures

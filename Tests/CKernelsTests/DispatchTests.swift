@@ -13,9 +13,11 @@ import Testing
                 #expect(family.gemm_scratch != nil)
                 #expect(family.attention != nil && family.attention_scratch != nil)
             }
-            #expect(kernels.int8.arithmetic != nil && kernels.int8.row_block > 0)
-            #expect(kernels.int8.pack_lhs != nil && kernels.int8.pack_panel != nil && kernels.int8.gemm != nil)
-            #expect(kernels.int8.gemm_scratch != nil)
+            for family in [kernels.int8, kernels.int4_32, kernels.int4_128] {
+                #expect(family.arithmetic != nil && family.row_block > 0)
+                #expect(family.pack_lhs != nil && family.pack_panel != nil && family.gemm != nil)
+                #expect(family.gemm_scratch != nil)
+            }
             let functions: [Bool] = [
                 kernels.convert != nil, kernels.rms_norm != nil, kernels.layer_norm != nil, kernels.rotate != nil,
                 kernels.silu_multiply != nil, kernels.gelu_erf != nil, kernels.gelu_tanh != nil,
@@ -53,6 +55,20 @@ import Testing
         _ = Product(family, weights: [Float](repeating: 1, count: 64), outputs: 2, inputs: 32)(
             [Float](repeating: 1, count: 32), rows: 1)
         #expect(apus_tile_trap_count() > before)
+    }
+
+    /// int4 products are by tiles where it pays, and where it does not, by what has no tiles.
+    @Test(.enabled(if: Table.tiles != nil && Table.named("amx") == nil), arguments: [false, true])
+    func tilesMultiplyInt4FromEightRowsOn(inGroupsOf128: Bool) throws {
+        let kernels = try #require(Table.tiles).kernels.pointee
+        let weights = [Float](repeating: 1, count: 3 * 160)
+        let product = QuantisedProduct(
+            inGroupsOf128 ? kernels.int4_128 : kernels.int4_32, weights: weights, outputs: 3, inputs: 160)
+        for rows in [1, 7, 8, 33] {
+            let before = apus_tile_trap_count()
+            _ = product([Float](repeating: 1, count: rows * 160), rows: rows)
+            #expect((apus_tile_trap_count() > before) == (rows >= 8))
+        }
     }
 
     private func names(of table: UnsafePointer<apus_kernels>) -> String { String(cString: table.pointee.name) }

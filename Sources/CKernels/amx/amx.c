@@ -1,4 +1,4 @@
-// AMX tiles with AVX-512 around them; everything but the bfloat16 and int8 families is AVX-512's.
+// AMX tiles with AVX-512 around them; float32 and functions of vectors are AVX-512's.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -11,6 +11,9 @@
 
 #define TILES_REAL 1
 #define MULTIPLY_ADD_IS_FUSED 1
+#define HALVES_TO_FLOATS(x) (f32v) _mm512_cvtph_ps((__m256i)(x))
+#define FEW_ROWS_TABLE apus_table_avx512vnni
+#define INT4_FEW "avx512 dot products"
 
 #include "../body/vector.inc"
 #include "../body/transpose.inc"

@@ -3,6 +3,9 @@
 
 #define TILES_REAL 0
 #define MULTIPLY_ADD_IS_FUSED 0
+#define HALVES_TO_FLOATS(x) v_from_float16(x)
+#define FEW_ROWS_TABLE apus_table_scalar
+#define INT4_FEW "portable"
 
 #include "../body/vector.inc"
 #include "../body/transpose.inc"

@@ -73,7 +73,8 @@ typedef struct apus_panel {
 ///
 /// Rows are cut into `ceil(rows / row_block)` groups whose sizes differ by at most one; group g holds
 /// `[padded inner / 32][rows of g][32]` elements (int8: 64 for 32), groups follow one another without gaps. int4: a
-/// row's block is followed by 16 bytes: a float32 scale and an int32 offset (-8 x the sum) for each group of inputs.
+/// row's block (for tiles: a block of all rows) is followed by 16 bytes a row: a float32 scale and an int32 offset (-8 x
+/// the sum) for each group of inputs. A group's layout may depend on its number of rows.
 typedef struct apus_lhs {
     const float *source;
     /// Floats from one row to the next.

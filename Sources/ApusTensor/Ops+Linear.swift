@@ -32,13 +32,55 @@ extension TensorRuntime {
         job.rows = x.rows
         job.out = y.base
         job.out_stride = y.stride
+        run(job, of: weight, family)
+    }
+
+    /// y[rows, outputs] = (silu(x G^T) * (x U^T)) D^T, or y += it: `gateUp` is G and U, `paired`; `down` is D.
+    ///
+    /// What is between the two products is rounded and brought into the second one's order by the first, where the numbers
+    /// themselves allow it; int8 and int4 need a row's (or group's) largest magnitude first, and `expanded`, as wide as D
+    /// has inputs.
+    package func gated(
+        _ x: Matrix, _ gateUp: PackedWeight, _ down: PackedWeight, expanded: Matrix, into y: Matrix, epilogue: Epilogue
+    ) {
+        guard gateUp.format == down.format, gateUp.format.takesNumbersAsTheyAre, gateUp.outputs % 64 == 0 else {
+            linear(x, gateUp, into: expanded, epilogue: .siluMultiply)
+            return linear(expanded, down, into: y, epilogue: epilogue)
+        }
+        let mark = start(.products)
+        defer { finish(mark) }
+        precondition(x.columns == gateUp.inputs && x.rows == y.rows && y.columns == down.outputs)
+        precondition(gateUp.arrangement == .paired && gateUp.outputs == 2 * down.inputs)
+        precondition(epilogue != .siluMultiply && down.arrangement == .sequential)
+        precondition(gateUp.hasNumbers && down.hasNumbers)
+        guard x.rows > 0 else { return }
+        let family = family(of: gateUp.format)
+        pack(x, family, gateUp.format)
+        gatedActivations.reserve(byteCount: down.paddedInputs / family.inner_block * family.lhs_block_bytes * x.rows)
+        var first = product(gateUp, .siluMultiply)
+        first.epilogue = APUS_SILU_PACK
+        first.lhs = UnsafeRawPointer(activations.base)
+        first.rows = x.rows
+        first.out = gatedActivations.floats
+        run(first, of: gateUp, family)
+        var second = product(down, epilogue)
+        second.lhs = UnsafeRawPointer(gatedActivations.base)
+        second.rows = x.rows
+        second.out = y.base
+        second.out_stride = y.stride
+        run(second, of: down, family)
+    }
+
+    /// A product whose rows are packed, by all threads.
+    private func run(_ whole: apus_gemm, of weight: PackedWeight, _ family: apus_family) {
+        var job = whole
         job.lhs_scales = UnsafePointer(rowScales.floats)
         // Parts of whole quads of panels: four streams of weights each, and gate-up pairs stay together.
-        let groups = (x.rows + family.row_block - 1) / family.row_block
+        let groups = (job.rows + family.row_block - 1) / family.row_block
         let quads = (weight.panels + 3) / 4
         let columnParts = min(quads, pool.threadCount * 4)
         let rowParts = columnParts >= pool.threadCount * 2 ? 1 : min(groups, pool.threadCount * 2 / columnParts)
-        let scratchBytes = groups > 1 ? family.gemm_scratch(x.rows) : 0
+        let scratchBytes = groups > 1 ? family.gemm_scratch(job.rows) : 0
         let cut = ProductCut(
             quads: quads, columnParts: columnParts, panels: weight.panels, groups: groups, rowParts: rowParts,
             scratchBytes: scratchBytes)

@@ -46,6 +46,9 @@ package final class PackedWeight: @unchecked Sendable {
             }
         }
 
+        /// Activations go into products as they are, or rounded: nothing of the rest of their row has to be known.
+        var takesNumbersAsTheyAre: Bool { self == .float32 || self == .bfloat16 }
+
         /// How a panel of 16 outputs is laid out, for logs.
         package var packing: String {
             switch self {

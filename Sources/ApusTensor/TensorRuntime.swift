@@ -16,6 +16,8 @@ package final class TensorRuntime: @unchecked Sendable {
 
     /// Packed activations of the product at hand.
     let activations = AlignedBuffer()
+    /// What is between the products of a gated layer, packed for the second.
+    let gatedActivations = AlignedBuffer()
     /// The scales of its rows (int8).
     let rowScales = AlignedBuffer()
     /// Scratch memory of each thread.

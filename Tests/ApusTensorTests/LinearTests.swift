@@ -59,6 +59,34 @@ import Testing
         }
     }
 
+    /// What the first product hands to the second is what it would have written.
+    @Test(arguments: names, formats) func gatedIsTwoProducts(_ kernels: String, _ format: PackedWeight.Format) throws {
+        let runtime = try TensorRuntime(threads: 3, kernels: kernels)
+        var random = SeededRandom(seed: 64)
+        // Of 70 inputs between the two, the last block is no whole one.
+        for (width, bias) in [(96, false), (160, true), (70, true)] {
+            let tensors = [width, width].map { Tensor(outputs: $0, inputs: 40, random: &random) }
+            let biases = (0..<2).map { _ in bias ? (0..<width).map { _ in random.unit() } : nil }
+            let gateUp = try packed(tensors, biases: biases, as: format, arrangement: .paired, runtime)
+            let down = try packed([Tensor(outputs: 40, inputs: width, random: &random)], as: format, runtime)
+            for rows in [1, 6, 33, 97] {
+                let x = Activations(rows: rows, columns: 40, random: &random)
+                let expanded = Activations(rows: rows, columns: width)
+                let scratch = Activations(rows: rows, columns: width)
+                let apart = Activations(rows: rows, columns: 40), together = Activations(rows: rows, columns: 40)
+                runtime.linear(x.matrix, gateUp, into: expanded.matrix, epilogue: .siluMultiply)
+                runtime.linear(expanded.matrix, down, into: apart.matrix)
+                runtime.gated(
+                    x.matrix, gateUp, down, expanded: scratch.matrix, into: together.matrix, epilogue: .store)
+                #expect(together.bits == apart.bits, "\(rows) rows, \(width) wide")
+                runtime.linear(expanded.matrix, down, into: apart.matrix, epilogue: .accumulate)
+                runtime.gated(
+                    x.matrix, gateUp, down, expanded: scratch.matrix, into: together.matrix, epilogue: .accumulate)
+                #expect(together.bits == apart.bits, "\(rows) rows, \(width) wide, onto what is there")
+            }
+        }
+    }
+
     /// The promise of design: neither threads nor the batch change a row.
     @Test(arguments: names, formats) func threadsDoNotMatter(
         _ kernels: String, _ format: PackedWeight.Format

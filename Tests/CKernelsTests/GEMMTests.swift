@@ -174,6 +174,30 @@ import Testing
         }
     }
 
+    @Test(arguments: Table.all) func siluPackIsWhatTheNextProductPacks(_ table: Table) {
+        var random = SeededRandom(seed: 10)
+        for bfloat16 in [false, true] {
+            let family = Family.of(table, bfloat16: bfloat16)
+            let rows = 75, outputs = 192, inputs = 70, width = outputs / 2
+            let x = Self.numbers(rows * inputs, &random), w = Self.numbers(outputs * inputs, &random)
+            let product = Product(family, weights: w, outputs: outputs, inputs: inputs)
+            let bias = Memory(Self.numbers(outputs, &random)), plain = Memory(floats: rows * width)
+            product.run(x, rows: rows, bias: bias, epilogue: APUS_SILU_MULTIPLY, into: plain, stride: width)
+            let expected = Product.pack(family, plain.floats, rows: rows, inner: width)
+            for blocked in [true, false] {
+                let out = Memory(floats: expected.array.count)
+                product.run(
+                    x, rows: rows, bias: bias, epilogue: APUS_SILU_PACK, into: out, stride: 0, panels: 0..<8,
+                    blocked: blocked)
+                product.run(
+                    x, rows: rows, bias: bias, epilogue: APUS_SILU_PACK, into: out, stride: 0, panels: 8..<12,
+                    blocked: blocked)
+                #expect(bitsEqual(out.array, expected.array), "\(table) \(bfloat16) \(blocked)")
+                #expect(out.isIntact)
+            }
+        }
+    }
+
     /// An independent judge at sizes where blocks, strips and groups all matter.
     @Test(arguments: Table.all) func agreesWithOpenBLAS(_ table: Table) {
         openblas_set_num_threads(1)

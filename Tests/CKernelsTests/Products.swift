@@ -48,18 +48,7 @@ struct Product {
         stride: Int, panels part: Range<Int>? = nil, groups groupPart: Range<Int>? = nil, blocked: Bool = true
     ) {
         let groups = (rows + family.functions.row_block - 1) / family.functions.row_block
-        let lhs = Memory(
-            floats: rows * paddedInputs / family.functions.inner_block * family.functions.lhs_block_bytes / 4)
-        x.withUnsafeBufferPointer { x in
-            var pack = apus_lhs()
-            pack.source = x.baseAddress
-            pack.stride = inputs
-            pack.rows = rows
-            pack.inner = inputs
-            pack.packed = lhs.raw
-            pack.group_end = groups
-            family.functions.pack_lhs(&pack)
-        }
+        let lhs = x.withUnsafeBufferPointer { x in Self.pack(family, x.baseAddress!, rows: rows, inner: inputs) }
         var job = apus_gemm()
         job.lhs = UnsafeRawPointer(lhs.raw)
         job.rows = rows
@@ -78,6 +67,21 @@ struct Product {
         if blocked { job.scratch = scratch.raw }
         family.functions.gemm(&job)
         precondition(scratch.isIntact)
+    }
+
+    /// Rows, one after another, in the order of the family.
+    static func pack(_ family: Family, _ rows: UnsafePointer<Float>, rows count: Int, inner: Int) -> Memory {
+        let functions = family.functions
+        let packed = Memory(floats: count * padded(inner, 32) / functions.inner_block * functions.lhs_block_bytes / 4)
+        var job = apus_lhs()
+        job.source = rows
+        job.stride = inner
+        job.rows = count
+        job.inner = inner
+        job.packed = packed.raw
+        job.group_end = (count + functions.row_block - 1) / functions.row_block
+        functions.pack_lhs(&job)
+        return packed
     }
 
     func callAsFunction(_ x: [Float], rows: Int) -> Memory {

@@ -16,8 +16,7 @@ struct MLP {
     /// y = MLP(x), or with `accumulate` y += MLP(x). x, y: [rows, hiddenSize]
     func callAsFunction(_ x: Matrix, into y: Matrix, epilogue: Epilogue, _ context: ForwardContext) {
         let expanded = context.expanded.matrix(rows: x.rows, columns: width)
-        context.runtime.linear(x, gateUp, into: expanded, epilogue: .siluMultiply)
-        context.runtime.linear(expanded, down, into: y, epilogue: epilogue)
+        context.runtime.gated(x, gateUp, down, expanded: expanded, into: y, epilogue: epilogue)
     }
 
     var byteCount: Int { gateUp.byteCount + down.byteCount }

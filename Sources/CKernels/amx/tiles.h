@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ahead.h"
+
 /// LDTILECFG's operand (Intel SDM, volume 1, chapter 18).
 typedef struct tile_config {
     uint8_t palette;
@@ -25,9 +27,10 @@ _Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
 /// The tiles are registers: what is kept is the shape they were last configured for.
 typedef struct tile_unit {
     size_t rows;
+    /// Activations, weights.
+    ahead ahead[2];
 } tile_unit;
 
-#define TILES_BEGIN(unit) (unit).rows = 0
 #define TILES_END(unit) _tile_release()
 #define TILES_CONFIGURE(unit, config) ((void)(unit), _tile_loadconfig(config))
 #define TILE_ZERO(unit, t) ((void)(unit), _tile_zero(t))
@@ -41,6 +44,7 @@ typedef struct tile_unit {
 
 typedef struct tile_unit {
     size_t rows;
+    ahead ahead[2];
     tile_config config;
     _Alignas(64) uint8_t tiles[8][16][64];
 } tile_unit;
@@ -105,7 +109,6 @@ static inline void soft_dot_int8(tile_unit *unit, int c, int a, int b) {
     }
 }
 
-#define TILES_BEGIN(unit) (unit).rows = 0
 #define TILES_END(unit) (void)(unit)
 #define TILES_CONFIGURE(unit, new_config) (unit)->config = *(new_config)
 #define TILE_ZERO(unit, t) memset((unit)->tiles[t], 0, sizeof((unit)->tiles[t]))
@@ -116,4 +119,13 @@ static inline void soft_dot_int8(tile_unit *unit, int c, int a, int b) {
 #define TILE_DOT_INT8(unit, c, a, b) soft_dot_int8(unit, c, a, b)
 
 #endif
+
+#define TILES_BEGIN(unit) ((unit).rows = 0, (unit).ahead[0].pieces = 0, (unit).ahead[1].pieces = 0)
+
+/// Between two tile operations of a step.
+static inline void tiles_fetch_ahead(tile_unit *unit) {
+    ahead_step(&unit->ahead[0]);
+    ahead_step(&unit->ahead[1]);
+}
+
 #endif

@@ -101,6 +101,9 @@ typedef enum apus_epilogue {
     APUS_ACCUMULATE = 1,
     /// Panels come in pairs (gate, up), and out = silu(gate) * up has half as many columns.
     APUS_SILU_MULTIPLY = 2,
+    /// The same, and `out` is what `pack_lhs` would make of it, for the next product of the same family: a pass over memory
+    /// less. float32 and bfloat16 weights only, whose products take numbers as they are; `outputs` is a multiple of 64.
+    APUS_SILU_PACK = 3,
 } apus_epilogue;
 
 /// out[rows, outputs] = lhs[rows, inner] x weight, for a range of panels and of row groups.
@@ -119,10 +122,10 @@ typedef struct apus_gemm {
     /// One value per packed column (16 x panels of them, padding included), or null.
     const float *bias;
     float *out;
-    /// Floats from one row of `out` to the next.
+    /// Floats from one row of `out` to the next; without meaning for `APUS_SILU_PACK`.
     size_t out_stride;
     apus_epilogue epilogue;
-    /// For `APUS_SILU_MULTIPLY` both are even.
+    /// For pairs both are even.
     size_t panel_begin, panel_end;
     size_t group_begin, group_end;
     /// 64-byte aligned, `gemm_scratch(rows)` bytes, private to the call; without it (null) large products are slower.

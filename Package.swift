@@ -152,7 +152,7 @@ let package = Package(
             "ApusFrontTests",
             [
                 "ApusFront", "ApusGrammar", "ApusWire", "ApusText", "ApusCore", "ApusJSON", "ApusObserve", logging,
-                hummingbird, lifecycle, nioCore, nioSSL, httpTypes,
+                hummingbird, lifecycle, nioCore, nioPosix, nioSSL, httpTypes,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         tests("ApusSupervisorTests", ["ApusSupervisor", "ApusCore", logging]),

@@ -17,7 +17,8 @@ package final class EmbeddingRunner: EmbeddingWorker {
     private(set) var models: [Int: EmbeddingModel]
     private let runtime: TensorRuntime
     private let session: DecoderSession?
-    private let context: EncoderContext
+    /// nil for decoders.
+    private let context: EncoderContext?
     private let pieceSize: Int
     private let slots: [Int32]
     private let pooled = AlignedBuffer()
@@ -36,7 +37,6 @@ package final class EmbeddingRunner: EmbeddingWorker {
         vocabularySize = model.vocabularySize
         typeCount = model.typeCount
         runtime = model.runtime
-        context = try EncoderContext(runtime: model.runtime)
         self.contextLength = min(contextLength ?? model.contextLength, model.contextLength)
         self.tokenCapacity = tokenCapacity
         self.pieceSize = pieceSize
@@ -45,10 +45,12 @@ package final class EmbeddingRunner: EmbeddingWorker {
             expertShape = ExpertShape(decoder.configuration)
             session = try DecoderSession(decoder, slotCount: tokenCapacity, contextLength: self.contextLength)
             slots = (0..<tokenCapacity).map { Int32($0) }
+            context = nil
         case .encoder:
             expertShape = .dense
             session = nil
             slots = []
+            context = try EncoderContext(runtime: model.runtime)
         }
     }
 
@@ -95,6 +97,7 @@ package final class EmbeddingRunner: EmbeddingWorker {
         }
         switch model.body {
         case .encoder(let encoder):
+            guard let context else { preconditionFailure("an encoder has a context") }
             let hidden = batch.tokens.withUnsafeBufferPointer { tokens in
                 batch.types.withUnsafeBufferPointer { types in
                     encoder.hidden(tokens, types: types, texts: batch.texts.map(\.rows), context)

@@ -230,6 +230,7 @@ extension Scheduler {
         cache.drop(generation: generation)
         worker.drop(generation: generation)
         generations.drop(generation)
+        weightJobs?.noteFreed(now: now)
     }
 
     /// There are no weights any more: nobody is to wait for them.

@@ -151,6 +151,8 @@ package final class Scheduler {
     /// One turn of the loop; waits up to `patience` seconds for a message first.
     package func step(patience: Double = 0) {
         let start = clock()
+        // Whoever loads weights has the processors while nothing is computed.
+        if patience > 0 { weightJobs?.gate.open() }
         receive(patience: patience)
         let received = clock()
         expire()

@@ -14,16 +14,20 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     /// Where the memory goes in the end; nil: to the system.
     private let home: SpareMemory?
+    /// Not all of it was written to.
+    private var hasGaps = false
 
     /// Bytes of a huge page; buffers of at least one are mapped on their own.
     static let hugePage = 2 << 20
+    /// Blocks that are worth keeping: an expert's matrices are, and there are thousands of them.
+    private static let leastKept = 64 << 10
 
-    /// - Parameter spare: Memory of a large buffer comes from there if there is such, and then holds anything, and goes
-    ///   back to there in the end.
+    /// - Parameter spare: Memory comes from there if there is such, and then holds anything, and goes back to there in the
+    ///   end, unless the buffer is small.
     /// - Throws: `TensorError.outOfMemory`.
     package init(byteCount: Int, from spare: SpareMemory? = nil) throws(TensorError) {
-        home = byteCount < Self.hugePage ? nil : spare
-        let kept = home?.take(byteCount: Self.mappedSize(byteCount))
+        home = byteCount < Self.leastKept ? nil : spare
+        let kept = home?.take(byteCount: Self.blockSize(byteCount))
         guard let base = kept ?? Self.allocate(byteCount) else { throw .outOfMemory(byteCount: byteCount) }
         self.base = base
         self.byteCount = byteCount
@@ -39,11 +43,16 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     deinit {
         if let home {
-            home.put(base, byteCount: Self.mappedSize(byteCount))
+            home.put(
+                base, byteCount: Self.blockSize(byteCount),
+                kept: hasGaps ? residentByteCount : Self.blockSize(byteCount))
         } else {
             Self.release(base, byteCount)
         }
     }
+
+    /// What was to be written here came to a stop: in the end only what takes memory counts as spare.
+    package func noteGaps() { hasGaps = true }
 
     /// Grows to at least `byteCount` bytes; what was in the buffer is lost when it grows. Like an array, it traps when
     /// the memory is refused.
@@ -59,18 +68,18 @@ package final class AlignedBuffer: @unchecked Sendable {
 
     /// Gives the memory back to the system; the buffer stays, and holds zeros.
     package func discard() {
-        guard byteCount >= Self.hugePage else {
+        guard Self.isMapped(byteCount) else {
             memset(base, 0, byteCount)
             return
         }
-        madvise(base, Self.mappedSize(byteCount), MADV_DONTNEED)
+        madvise(base, Self.blockSize(byteCount), MADV_DONTNEED)
     }
 
     /// Bytes of the buffer that take memory now: what was never written to does not.
     package var residentByteCount: Int {
-        guard byteCount >= Self.hugePage else { return byteCount }
+        guard Self.isMapped(byteCount) else { return byteCount }
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let size = Self.mappedSize(byteCount)
+        let size = Self.blockSize(byteCount)
         var flags = [UInt8](repeating: 0, count: 1 << 16)
         var resident = 0
         for start in stride(from: 0, to: size, by: flags.count * page) {
@@ -94,15 +103,14 @@ package final class AlignedBuffer: @unchecked Sendable {
     }
 
     private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-        if byteCount < hugePage {
-            let size = max(64, (byteCount + 63) / 64 * 64)
+        let size = blockSize(byteCount)
+        if !isMapped(byteCount) {
             var memory: UnsafeMutableRawPointer?
             guard posix_memalign(&memory, 64, size) == 0, let memory else { return nil }
             memset(memory, 0, size)
             return memory
         }
         // Map one huge page more than needed, then give back what lies outside the aligned part.
-        let size = mappedSize(byteCount)
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         guard let mapped = mmap(nil, size + hugePage, PROT_READ | PROT_WRITE, flags, -1, 0), mapped != MAP_FAILED else {
             return nil
@@ -117,16 +125,20 @@ package final class AlignedBuffer: @unchecked Sendable {
         return aligned
     }
 
-    private static func release(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
-        if byteCount < hugePage {
-            free(base)
+    static func release(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+        if isMapped(byteCount) {
+            munmap(base, blockSize(byteCount))
         } else {
-            munmap(base, mappedSize(byteCount))
+            free(base)
         }
     }
 
-    private static func mappedSize(_ byteCount: Int) -> Int {
-        let page = 4096 * 16
-        return (byteCount + page - 1) / page * page
+    /// A block of memory that no other buffer has a part of, whose pages can go one by one.
+    static func isMapped(_ byteCount: Int) -> Bool { byteCount > hugePage - 64 }
+
+    /// Bytes that a buffer takes. A block of that size is mapped if the buffer's is.
+    private static func blockSize(_ byteCount: Int) -> Int {
+        let unit = isMapped(byteCount) ? 4096 * 16 : 64
+        return max(unit, (byteCount + unit - 1) / unit * unit)
     }
 }

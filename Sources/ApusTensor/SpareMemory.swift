@@ -6,62 +6,87 @@ import Synchronization
     import Darwin
 #endif
 
-/// Memory of large buffers that were freed, kept for buffers of the same size.
+/// Memory of buffers that were freed, kept for buffers of the same size.
 ///
 /// Weights take the place of others of the same shape, and fresh memory is dear: the system clears it, and the host of a
 /// virtual machine has to find it, while the core stands still, for milliseconds a huge page. Nor is freeing free there:
 /// what came back at once is handed to the host in one piece some seconds later, while all cores stand still. So freed
 /// memory stays here for those that come, and who keeps it gives it back to the system little by little.
 package final class SpareMemory: Sendable {
-    private struct Block: @unchecked Sendable {  // nobody else knows the address
+    fileprivate struct Block: @unchecked Sendable {  // nobody else knows the address
         let base: UnsafeMutableRawPointer
-        let byteCount: Int
-        /// Its first bytes, which were not given back.
+        /// Its first bytes, which take memory.
         var keptByteCount: Int
     }
 
-    private let blocks = Mutex<[Block]>([])
+    fileprivate struct State {
+        /// By their size; the first ones of a size are given back first, and taken last.
+        var blocks: [Int: [Block]] = [:]
+        var byteCount = 0
+    }
+
+    private let state = Mutex(State())
 
     package init() {}
 
-    deinit { blocks.withLock { for block in $0 { munmap(block.base, block.byteCount) } } }
+    deinit { giveBackAll() }
 
     /// Bytes that are kept.
-    package var byteCount: Int { blocks.withLock { $0.reduce(0) { $0 + $1.keptByteCount } } }
+    package var byteCount: Int { state.withLock(\.byteCount) }
 
     /// A block of exactly that size with anything in it; nil: there is none.
     func take(byteCount: Int) -> UnsafeMutableRawPointer? {
-        blocks.withLock { blocks in
-            // The last ones are given back first.
-            guard let index = blocks.firstIndex(where: { $0.byteCount == byteCount }) else { return nil }
-            return blocks.remove(at: index).base
+        state.withLock { state in
+            guard let block = state.blocks[byteCount]?.popLast() else { return nil }
+            if state.blocks[byteCount]?.isEmpty == true { state.blocks[byteCount] = nil }
+            state.byteCount -= block.keptByteCount
+            return block.base
         }
     }
 
-    /// Mapped memory, which is nobody else's from now on.
-    func put(_ base: UnsafeMutableRawPointer, byteCount: Int) {
-        let block = Block(base: base, byteCount: byteCount, keptByteCount: byteCount)
-        blocks.withLock { $0.append(block) }
+    /// A buffer's memory, which is nobody else's from now on.
+    ///
+    /// - Parameter kept: Its first bytes, which take memory.
+    func put(_ base: UnsafeMutableRawPointer, byteCount: Int, kept: Int) {
+        state.withLock { state in
+            state.blocks[byteCount, default: []].append(Block(base: base, keptByteCount: kept))
+            state.byteCount += kept
+        }
     }
 
-    /// Gives about so many bytes back to the system.
+    /// Gives about so many bytes back to the system: the largest blocks page by page, small ones whole.
     package func giveBack(_ byteCount: Int) {
-        blocks.withLock { blocks in
+        state.withLock { state in
             var left = byteCount
-            while left > 0, var block = blocks.popLast() {
-                // A part of a huge page would not come free.
-                let kept = max(0, block.keptByteCount - left) / AlignedBuffer.hugePage * AlignedBuffer.hugePage
-                left -= block.keptByteCount - kept
-                guard kept > 0 else {
-                    munmap(block.base, block.byteCount)
-                    continue
-                }
-                madvise(block.base + kept, block.keptByteCount - kept, MADV_DONTNEED)
-                block.keptByteCount = kept
-                blocks.append(block)
+            for size in state.blocks.keys.sorted(by: >) where left > 0 {
+                state.giveBack(&left, from: size)
             }
         }
     }
 
     package func giveBackAll() { giveBack(.max) }
+}
+
+extension SpareMemory.State {
+    fileprivate mutating func giveBack(_ left: inout Int, from size: Int) {
+        guard var kept = blocks.removeValue(forKey: size) else { return }
+        var gone = 0
+        while left > 0, gone < kept.count {
+            let block = kept[gone]
+            // A part of a huge page would not come free.
+            let page = AlignedBuffer.hugePage
+            let rest = AlignedBuffer.isMapped(size) ? max(0, block.keptByteCount - left) / page * page : 0
+            left -= block.keptByteCount - rest
+            byteCount -= block.keptByteCount - rest
+            if rest > 0 {
+                madvise(block.base + rest, block.keptByteCount - rest, MADV_DONTNEED)
+                kept[gone].keptByteCount = rest
+            } else {
+                AlignedBuffer.release(block.base, size)
+                gone += 1
+            }
+        }
+        kept.removeFirst(gone)
+        if !kept.isEmpty { blocks[size] = kept }
+    }
 }

@@ -169,10 +169,15 @@ final class ListInbox: Inbox {
     var messages: [FrontToScheduler] = []
     /// Timeouts asked for while nothing was there.
     var waits: [Double] = []
+    /// Called while the scheduler waits.
+    var onWait: () -> Void = {}
 
     func receive(timeout: Double) -> FrontToScheduler? {
         guard !messages.isEmpty else {
-            if timeout > 0 { waits.append(timeout) }
+            if timeout > 0 {
+                waits.append(timeout)
+                onWait()
+            }
             return nil
         }
         return messages.removeFirst()

@@ -37,6 +37,8 @@ final class FakeLibrary: WeightLibrary {
         /// Of a load, each of which asks first.
         var pieces = 0
         var onPiece: @Sendable () -> Void = {}
+        /// Bytes that the system was given, call by call.
+        var givenBack: [Int] = []
     }
 
     let state: Mutex<State>
@@ -53,7 +55,7 @@ final class FakeLibrary: WeightLibrary {
         throw .notFound
     }
 
-    func giveBack(byteCount: Int) {}
+    func giveBack(byteCount: Int) { state.withLock { $0.givenBack.append(byteCount) } }
 
     private func number(_ path: String, _ prefix: String) -> UInt64? {
         path.hasPrefix(prefix) ? UInt64(path.dropFirst(prefix.count)) : nil

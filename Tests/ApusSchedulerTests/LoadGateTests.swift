@@ -84,6 +84,67 @@ import Testing
         thread.join()
     }
 
+    @Test func aLateLoaderIsWaitedForOnceAPiece() {
+        let gate = LoadGate(patience: 0)
+        let isStuck = Monitor(true)
+        let pieces = Monitor(0)
+        let hasReturned = Monitor(false)
+        let loader = NamedThread("loader") {
+            gate.work {
+                for _ in 0..<2 {
+                    gate.pass()
+                    pieces.change { $0 += 1 }
+                    isStuck.wait { !$0 }
+                }
+            }
+        }
+        pieces.wait { $0 == 1 }
+        gate.close()
+        // Whoever waits for this piece again waits for long.
+        let rescue = NamedThread("rescue") {
+            if !hasReturned.wait(atMost: 20, until: { $0 }) { isStuck.change { $0 = false } }
+        }
+        gate.lend(600)
+        hasReturned.change { $0 = true }
+        #expect(isStuck.change { $0 })
+        rescue.join()
+        gate.close()
+        isStuck.change { $0 = false }
+        gate.lend(600)
+        loader.join()
+        #expect(pieces.change { $0 } == 2)
+    }
+
+    @Test func aSchedulerThatWaitsForMessagesLeavesTheGateOpen() {
+        let library = FakeLibrary()
+        let bench = Bench(library: library)
+        let isLoaded = Monitor(false)
+        library.state.withLock { $0.pieces = 3 }
+        bench.worker.onForward = { [time = bench.time] _ in time.now += 1e-9 }
+        bench.generate("stream", [5, 6, 7], limit: 2) { $0.ignoreEOS = true }
+        bench.send(.control(call: 1, .updateWeights(.init(path: "w7", format: nil, version: "b", flushesCache: true))))
+        bench.step()
+        bench.jobs.runOne()
+        bench.step()
+        #expect(bench.streams["stream"]?.finish == .length(2))
+        // The load begins when the last stream is over, and nothing comes that would open the gate.
+        let jobs = bench.jobs
+        var thread: NamedThread?
+        bench.inbox.onWait = {
+            if thread == nil {
+                thread = NamedThread("loader") {
+                    jobs.runOne()
+                    isLoaded.change { $0 = true }
+                }
+            }
+            #expect(isLoaded.wait(atMost: 20) { $0 })
+        }
+        bench.scheduler.run(until: { thread != nil })
+        bench.scheduler.step()
+        thread?.join()
+        #expect(bench.scheduler.generations.current == 1)
+    }
+
     /// A whole update beside a stream, on a thread of its own.
     @Test func aLoadGetsOnBesideAStreamAndNeverDuringItsSteps() {
         let library = FakeLibrary()

@@ -50,6 +50,42 @@ import Testing
         #expect(buffer.base.load(fromByteOffset: 3 * page, as: UInt8.self) == 0 && spare.byteCount == 0)
     }
 
+    @Test func matricesOfExpertsAreKeptToo() throws {
+        let spare = SpareMemory()
+        var buffers = try (0..<40).map { _ in try AlignedBuffer(byteCount: 1_441_792, from: spare) }
+        let addresses = Set(buffers.map(\.base))
+        _ = try AlignedBuffer(byteCount: 4096, from: spare)
+        #expect(spare.byteCount == 0)
+        buffers = []
+        #expect(spare.byteCount == 40 * 1_441_792)
+        buffers = try (0..<30).map { _ in try AlignedBuffer(byteCount: 1_441_792, from: spare) }
+        #expect(spare.byteCount == 10 * 1_441_792 && addresses.isSuperset(of: buffers.map(\.base)))
+        spare.giveBack(4 << 20)
+        #expect(spare.byteCount == 7 * 1_441_792)
+        spare.giveBackAll()
+        #expect(spare.byteCount == 0)
+        // Neither is taken for the other at the size where mapping begins.
+        for byteCount in [page - 64, page - 63, page, page + 1] {
+            for _ in 0..<2 {
+                let buffer = try AlignedBuffer(byteCount: byteCount, from: spare)
+                memset(buffer.base, 1, byteCount)
+            }
+        }
+        spare.giveBackAll()
+    }
+
+    @Test func whatWasNotWrittenToIsNotSpare() throws {
+        let spare = SpareMemory()
+        do {
+            let buffer = try AlignedBuffer(byteCount: 8 * page, from: spare)
+            memset(buffer.base, 1, 4096)
+            buffer.noteGaps()
+        }
+        #expect(spare.byteCount >= 4096 && spare.byteCount <= page)
+        _ = try AlignedBuffer(byteCount: 8 * page, from: spare)
+        #expect(spare.byteCount == 8 * page)
+    }
+
     /// What memory held before shows nowhere in what is packed into it.
     @Test(arguments: [
         PackedWeight.Format.float32, .bfloat16, .int8, .int4(groupSize: 32), .int4(groupSize: 128),

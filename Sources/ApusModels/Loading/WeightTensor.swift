@@ -72,7 +72,12 @@ struct CheckpointWeights: WeightSource {
         let (file, range, element) = try find(name, type, shape)
         if let copies {
             let copy = try copies.take(byteCount: range.count)
-            try file.read(range, into: copy.numbers.base, pace: pace)
+            do throws(CheckpointError) {
+                try file.read(range, into: copy.numbers.base, pace: pace)
+            } catch {
+                copy.numbers.noteGaps()
+                throw error
+            }
             return WeightTensor(
                 base: UnsafeRawPointer(copy.numbers.base), element: element, shape: shape, byteCount: range.count,
                 owner: copy, discard: { _ in })

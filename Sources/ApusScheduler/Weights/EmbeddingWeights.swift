@@ -18,6 +18,7 @@ final class EmbeddingWeights {
     private let worker: any EmbeddingWorker
     private let jobs: WeightJobs?
     private let logger: Logger
+    private var now = 0.0
     private var replies: [(call: UInt64?, reply: ControlReply)] = []
 
     init(_ worker: any EmbeddingWorker, jobs: WeightJobs?, generations: Generations, logger: Logger) {
@@ -62,12 +63,13 @@ final class EmbeddingWeights {
     /// - Parameter waits: Whether a text waits for a generation.
     /// - Returns: Replies to calls that came to their end.
     func tend(now: Double, _ waits: (_ generation: Int) -> Bool) -> [(call: UInt64?, reply: ControlReply)] {
+        self.now = now
         while advance(waits) {}
-        jobs?.tendMemory(now: now)
         for generation in generations.resident.sorted() where generation != generations.current && !waits(generation) {
             drop(generation)
             logger.info("The last text on earlier weights is done; they are freed.")
         }
+        jobs?.tendMemory(now: now)
         defer { replies.removeAll() }
         return replies
     }
@@ -176,6 +178,7 @@ final class EmbeddingWeights {
     private func drop(_ generation: Int) {
         worker.drop(generation: generation)
         generations.drop(generation)
+        jobs?.noteFreed(now: now)
     }
 
     private func read(_ name: String, _ rowCount: Int) -> ControlReply {

@@ -8,7 +8,7 @@ import ApusCore
 ///
 /// Neither side can be kept waiting for good: the loader gets a piece done whenever something is lent, and stands no
 /// longer than steps follow one another; the scheduler waits for a loader that is late (on a slow disk, say) no longer
-/// than `patience` at the end of what was lent and once more before the step, and then computes beside it.
+/// than `patience`, and not again before that piece is done, but computes beside it.
 final class LoadGate: Sendable {
     private enum Job {
         case none, working, standing
@@ -16,8 +16,13 @@ final class LoadGate: Sendable {
 
     private struct State {
         var job = Job.none
+        /// The piece at hand was waited for in vain.
+        var isLate = false
         /// The loader may begin pieces before this moment of `Clocks.monotonic`.
         var closesAt = Double.infinity
+
+        /// The loader works, and it is worth waiting for.
+        var isWaitedFor: Bool { job == .working && !isLate }
 
         mutating func open(until moment: Double) {
             closesAt = moment
@@ -38,13 +43,14 @@ final class LoadGate: Sendable {
     /// A job whose pieces each begin with `pass`; one at a time.
     func work<Outcome, Failure>(_ job: () throws(Failure) -> Outcome) throws(Failure) -> Outcome {
         state.change { $0.job = .working }
-        defer { state.change { $0.job = .none } }
+        defer { state.change { ($0.job, $0.isLate) = (.none, false) } }
         return try job()
     }
 
     /// Returns when the next piece may be done.
     func pass() {
         let mayGoOn = state.change { state in
+            state.isLate = false
             if Clocks.monotonic() >= state.closesAt { state.job = .standing }
             return state.job == .working
         }
@@ -71,6 +77,7 @@ final class LoadGate: Sendable {
     }
 
     private func waitForLoader(atMost seconds: Double) {
-        state.wait(atMost: seconds) { $0.job != .working }
+        guard !state.wait(atMost: seconds, until: { !$0.isWaitedFor }) else { return }
+        state.change { $0.isLate = $0.job == .working }
     }
 }

@@ -72,6 +72,9 @@ final class WeightJobs: Sendable {
     private static let (keptSeconds, givenBack) = (60.0, 16 << 20)
     private static let interval = 0.25
 
+    /// Weights have been freed: from now on their memory is kept for others.
+    func noteFreed(now: Double) { state.withLock { $0.givesBackAt = now + Self.keptSeconds } }
+
     /// Called between steps.
     func tendMemory(now: Double) {
         let isDue = state.withLock { state in

@@ -144,7 +144,14 @@ import Testing
             let info = try HTTPClient(port: server.port).get("/model_info").json()
             #expect(info["weight_version"] == "b" && info["model_path"] == .string(update.path))
         }
-        #expect(server.log.contains("is gone: tokenizer and shapes come from"))
+        for role in ["front", "detokenizer"] {
+            let victim = try server.role(role)
+            kill(victim, SIGKILL)
+            #expect(try Fixture.eventually { try server.role(role) != victim })
+            try server.waitUntilHealthy()
+            #expect(try reference(server) == before)
+        }
+        #expect(server.log.split(separator: "is gone: tokenizer and shapes come from").count > 4)
         // Nothing else can be loaded in their place, and they are still served.
         #expect(try self.update(server, launched.path).status == 400)
         #expect(try reference(server) == before)

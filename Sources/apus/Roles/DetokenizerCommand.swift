@@ -23,7 +23,7 @@ struct DetokenizerCommand: ParsableCommand {
     }
 
     private func serve(_ role: RoleLaunch) throws {
-        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
+        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role.withModelThere()))
         let wake = try WakeSignal()
         let context = try ZeroMQContext()
         let detokenizer = Detokenizer(

@@ -1,4 +1,3 @@
-import ApusCheckpoint
 import ApusConfiguration
 import Logging
 
@@ -14,18 +13,8 @@ struct FirstWeights {
         let given = role.configuration
         launched = WeightRecord(model: given.modelPath ?? "", version: given.weightVersion)
         inherited = WeightRecord.inherited(in: role.directory, model: launched.model, logger: role.logger)
-        isLaunchGone = !Self.isThere(role)
-        if let path = inherited?.path, isLaunchGone {
-            role.logger.warning("\(launched.model) is gone: tokenizer and shapes come from \(path)")
-            self.role = role.with(modelPath: path)
-        } else {
-            self.role = role
-        }
-    }
-
-    private static func isThere(_ role: RoleLaunch) -> Bool {
-        let overrides = role.configuration.modelOverrides
-        return (try? ModelIdentity(directory: ModelFiles.modelDirectory(role), overrides: overrides)) != nil
+        isLaunchGone = !role.isModelThere
+        self.role = role.withModelThere(inherited)
     }
 
     /// - Parameters:

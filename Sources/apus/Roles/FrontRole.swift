@@ -17,9 +17,12 @@ import ServiceLifecycle
 /// Builds the front from the configuration and runs it.
 struct FrontRole: Sendable {
     private let role: RoleLaunch
+    /// Where model and tokenizer are found.
+    private let place: RoleLaunch
 
     init(_ role: RoleLaunch) {
         self.role = role
+        place = role.withModelThere()
     }
 
     /// Seconds that requests in flight get after SIGTERM.
@@ -37,7 +40,7 @@ struct FrontRole: Sendable {
     }
 
     private func run() async throws {
-        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(role))
+        let tokenizer = try Tokenizer(directory: ModelFiles.tokenizerDirectory(place))
         let directory = role.directory
         let context = try ZeroMQContext()
         let (notify, reloading) = (role.notify, role.reloading)
@@ -85,7 +88,7 @@ struct FrontRole: Sendable {
 
     private func configuration(_ secrets: FrontSecrets) throws -> FrontConfiguration {
         let given = role.configuration
-        let directory = try ModelFiles.modelDirectory(role)
+        let directory = try ModelFiles.modelDirectory(place)
         let model = try ModelIdentity(directory: directory, overrides: given.modelOverrides)
         var front = FrontConfiguration(
             modelPath: given.modelPath ?? "", tokenizerPath: given.tokenizerPath, servedModelName: given.servedModelName

@@ -8,7 +8,7 @@ import Logging
     import Darwin
 #endif
 
-/// Which weights serve, for the scheduler that comes after one that died.
+/// Which weights serve, for the scheduler that comes after one that died, and for others that begin anew meanwhile.
 ///
 /// A file in the runtime directory, written whenever the weights change and removed when a scheduler ends in order, so
 /// that a restart that somebody asked for begins with the launch's model.
@@ -32,7 +32,7 @@ struct WeightRecord: Equatable {
     ///
     /// - Parameter model: The launch's.
     static func inherited(in directory: RuntimeDirectory, model: String, logger: Logger) -> WeightRecord? {
-        guard var record = read(in: directory), record.model == model else {
+        guard var record = current(in: directory, model: model) else {
             forget(in: directory)
             return nil
         }
@@ -48,6 +48,13 @@ struct WeightRecord: Equatable {
         record.attempts += 1
         record.write(in: directory, logger: logger)
         return record
+    }
+
+    /// What serves, as far as is known.
+    ///
+    /// - Parameter model: The launch's.
+    static func current(in directory: RuntimeDirectory, model: String) -> WeightRecord? {
+        read(in: directory).flatMap { $0.model == model ? $0 : nil }
     }
 
     static func forget(in directory: RuntimeDirectory) { unlink(file(in: directory)) }

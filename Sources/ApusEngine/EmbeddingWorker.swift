@@ -3,7 +3,7 @@ package import ApusExperts
 /// The border between scheduling and arithmetic of models that make vectors: texts in, a vector each out.
 ///
 /// A worker is used by one thread. A text's vector does not depend on the other texts of a batch.
-package protocol EmbeddingWorker: AnyObject {
+package protocol EmbeddingWorker: WeightHolder {
     /// Longest text in tokens, and most tokens of a batch of several texts.
     var contextLength: Int { get }
     var tokenCapacity: Int { get }
@@ -13,13 +13,6 @@ package protocol EmbeddingWorker: AnyObject {
 
     /// The vectors of the batch's texts, in order. Throws when memory cannot be had.
     func embed(_ batch: EmbeddingBatch) throws -> [[Float]]
-
-    /// Keeps further weights, which batches name by `generation`; those that it was made with are generation 0.
-    func adopt(_ weights: any ResidentWeights, as generation: Int)
-    /// Lets go of weights that no batch names any more.
-    func drop(generation: Int)
-    /// As `ModelWorker` has it.
-    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])?
 
     /// The experts that tokens may visit.
     var expertShape: ExpertShape { get }

@@ -6,7 +6,7 @@ package import ApusExperts
 /// A worker is used by one thread. It owns the weights and the KV pool; the caller owns the slots' accounting.
 /// The tokens that come out do not depend on the other sequences of a batch, on how a prompt was cut into chunks,
 /// nor on whether its prefix was computed by this request.
-package protocol ModelWorker: AnyObject {
+package protocol ModelWorker: WeightHolder {
     /// Number of token slots in the KV pool, numbered from 0.
     var slotCount: Int { get }
     /// Longest sequence, in tokens, that the model can hold.
@@ -22,12 +22,6 @@ package protocol ModelWorker: AnyObject {
     /// Throws when memory for activations cannot be had; the KV of the batch's rows is then undefined.
     func forward(_ batch: ForwardBatch, result: inout ForwardResult) throws
 
-    /// Keeps further weights, which sequences name by `generation`; those that it was made with are generation 0.
-    func adopt(_ weights: any ResidentWeights, as generation: Int)
-    /// Lets go of weights that no sequence names any more.
-    func drop(generation: Int)
-    /// The first rows of a tensor, or of a vector one row of its first numbers; nil: there is none of that name.
-    func readWeights(_ generation: Int, _ name: String, rowCount: Int) -> (shape: [Int], rows: [[Float]])?
     /// Gives the pool's memory back to the system, and with it all keys and values.
     func discardCache()
 

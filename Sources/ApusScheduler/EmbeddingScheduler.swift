@@ -15,20 +15,28 @@ package final class EmbeddingScheduler {
     /// For `HeartbeatThread`.
     package let pulse: Pulse
 
-    private let worker: any EmbeddingWorker
+    let worker: any EmbeddingWorker
     private let inbox: any Inbox<FrontToScheduler>
-    private let front: FrontLine
-    private let logger: Logger
-    private let clock: () -> Double
+    let front: FrontLine
+    let logger: Logger
+    let clock: () -> Double
     private let budget: Int
 
-    private var queue = EmbeddingQueue()
+    var queue = EmbeddingQueue()
     private var batch = EmbeddingBatch()
     private var ended: [EndedRequest] = []
     private var healthChecks: [String] = []
     private let experts: ExpertDesk
-    private let weights: EmbeddingWeights
-    private var announced: SchedulerReady?
+    var generations: Generations
+    var weightWork = WeightWork()
+    /// nil: the worker's weights cannot be replaced.
+    let weightJobs: WeightJobs?
+    /// Why there are no weights at all; nil: there are, or will be.
+    var weightsLost: String?
+    /// Told where the weights come from and what they are called, whenever that changes.
+    package var onWeights: ((_ path: String?, _ format: String?, _ label: String) -> Void)?
+    /// What the front was told last.
+    private(set) var announced: SchedulerReady?
     private var flush = Flush()
     private var frontEpoch: UInt64?
     private var statistics = Statistics()
@@ -66,8 +74,8 @@ package final class EmbeddingScheduler {
         self.clock = clock
         experts = ExpertDesk(worker.expertShape, configuration.experts, logger: logger, wake: wake)
         worker.record(experts: experts.recorder)
-        weights = EmbeddingWeights(
-            worker, jobs: weightJobs, generations: Generations(configuration), logger: logger)
+        self.weightJobs = weightJobs
+        generations = Generations(configuration)
         limits = Limits(
             configuration, slotCount: worker.tokenCapacity, modelContextLength: worker.contextLength)
         budget = min(configuration.chunkedPrefillSize ?? configuration.maxPrefillTokens, limits.capacity)
@@ -77,15 +85,9 @@ package final class EmbeddingScheduler {
 
     package var isIdle: Bool { queue.isEmpty }
 
-    /// Told where the weights come from and what they are called, whenever that changes.
-    package var onWeights: ((_ path: String?, _ format: String?, _ label: String) -> Void)? {
-        get { weights.onWeights }
-        set { weights.onWeights = newValue }
-    }
-
     /// Serves until `isOver`, which is asked between steps, and at least every `heartbeatInterval` while idle.
     package func run(until isOver: () -> Bool) {
-        announce()
+        greet()
         while !isOver() {
             step(patience: patience)
         }
@@ -97,8 +99,9 @@ package final class EmbeddingScheduler {
         receive(patience: patience)
         let received = clock()
         expire()
-        for (call, reply) in experts.poll() { front.send(.controlled(call: call, reply)) }
+        for (call, reply) in experts.poll() { answer(call, reply) }
         tendWeights()
+        if !isHolding { queue.bind(to: generations.current) }
         let scheduled = clock()
         let onModel = embed()
         let computed = clock()
@@ -114,18 +117,8 @@ package final class EmbeddingScheduler {
         return queue.isReady ? 0 : configuration.heartbeatInterval
     }
 
-    private func tendWeights() {
-        let replies = weights.tend(now: clock()) { queue.waits(for: $0) }
-        // Whoever hears of the outcome hears of what has changed first.
-        if ready != announced { announce() }
-        for case (let call?, let reply) in replies { front.send(.controlled(call: call, reply)) }
-        if let loss = weights.loss {
-            for request in queue.removeAll() { end(request.rid, .refused("\(loss).", status: 503)) }
-        }
-        if !weights.isHolding { queue.bind(to: weights.generations.current) }
-    }
-
-    private func announce() {
+    /// Tells the front of the model.
+    func greet() {
         announced = ready
         front.send(.ready(ready))
     }
@@ -135,8 +128,8 @@ package final class EmbeddingScheduler {
             schedulerEpoch: configuration.epoch, processID: configuration.processID, maxTotalTokens: limits.capacity,
             maxRequestInputLength: limits.longestInput, maxRunningRequests: limits.maxRunningRequests,
             contextLength: limits.contextLength, vocabularySize: worker.vocabularySize, endTokenIDs: [],
-            weightVersion: weights.generations.label, details: configuration.readyDetails,
-            modelPath: weights.generations.path)
+            weightVersion: generations.label, details: configuration.readyDetails,
+            modelPath: generations.path)
     }
 
     // MARK: - Receive
@@ -161,9 +154,9 @@ package final class EmbeddingScheduler {
                 ended.removeAll()
                 healthChecks.removeAll()
                 front.discardBacklog()
-                weights.forgetCallers()
+                weightWork.forgetCallers()
             }
-            announce()
+            greet()
         case .embed(let request): accept(request)
         case .generate(let request):
             guard request.schedulerEpoch == configuration.epoch else { break }
@@ -180,14 +173,21 @@ package final class EmbeddingScheduler {
         case .state(let call):
             renewFigures()
             front.send(.state(call: call, state))
-        case .control(let call, .configureLogging(let settings)):
+        case .control(let call, let control): operate(control, call: call)
+        }
+    }
+
+    private func operate(_ control: ControlCall, call: UInt64) {
+        switch control {
+        case .configureLogging(let settings):
             ProcessLog.configure(level: settings.level, logsRequests: settings.logsRequests)
-            front.send(.controlled(call: call, .done(message: "")))
-        case .control(let call, .recordExperts(let action)):
-            if let reply = experts.operate(action, call: call) { front.send(.controlled(call: call, reply)) }
-        case .control(let call, let control):
-            guard !weights.take(control, call: call) else { break }
-            front.send(.controlled(call: call, .failed(message: "Embedding servers do not support this operation.")))
+            answer(call, .done(message: ""))
+        case .recordExperts(let action):
+            if let reply = experts.operate(action, call: call) { answer(call, reply) }
+        case .readWeights(let name, let rowCount): answer(call, readWeights(name, rowCount))
+        case .updateWeights, .nameWeights: weightWork.items.append(.init(call: call, control: control))
+        case .pause, .proceed, .releaseMemory, .resumeMemory:
+            answer(call, .failed(message: "Embedding servers do not support this operation."))
         }
     }
 
@@ -199,6 +199,7 @@ package final class EmbeddingScheduler {
             return end(request.rid, .refused("Duplicate request ID detected: \(request.rid)", status: 400))
         }
         do throws(Intake.Refusal) {
+            if let weightsLost { throw Intake.Refusal("\(weightsLost).", status: 503) }
             let admitted = try admit(request)
             guard queue.count < configuration.maxQueuedRequests ?? .max else {
                 throw Intake.Refusal("The request queue is full.", status: 503)
@@ -236,7 +237,7 @@ package final class EmbeddingScheduler {
         return request
     }
 
-    private func end(_ rid: String, _ reason: FinishReason) {
+    func end(_ rid: String, _ reason: FinishReason) {
         ended.append(EndedRequest(rid: rid, finish: reason))
     }
 
@@ -262,7 +263,7 @@ package final class EmbeddingScheduler {
         let requests = queue.take(
             tokens: budget, count: min(limits.maxRunningRequests, configuration.prefillMaxRequests ?? .max))
         batch.removeAll()
-        let generation = requests[0].generation ?? weights.generations.current
+        let generation = requests[0].generation ?? generations.current
         batch.generation = generation
         for request in requests.lazy.map(\.request) {
             batch.append(request.inputIDs, types: request.tokenTypes, dimensions: request.dimensions)
@@ -284,7 +285,7 @@ package final class EmbeddingScheduler {
         let seconds = clock() - start
         statistics.noteVectors(tokens: batch.tokens.count, seconds: seconds)
         send(
-            requests, vectors, version: weights.generations.label(of: generation), entry: entry,
+            requests, vectors, version: generations.label(of: generation), entry: entry,
             finished: Clocks.unix())
         logger.info(
             """
@@ -372,7 +373,7 @@ package final class EmbeddingScheduler {
         var new = SchedulerFigures()
         statistics.fill(&new)
         new.waitingTokens = queue.tokenCount
-        weights.fill(&new)
+        fillWeights(&new)
         new.process = .current()
         figures = new
     }
@@ -389,9 +390,9 @@ package final class EmbeddingScheduler {
             "token_capacity": .integer(Int64(limits.capacity)),
             "steps": .integer(Int64(statistics.steps)),
             "prefilled_tokens": .integer(Int64(statistics.prefilledTokens)),
-            "weight_version": .string(weights.generations.label),
-            "weight_update": weights.work.json,
-            "resident_weights": .integer(Int64(weights.generations.resident.count)),
+            "weight_version": .string(generations.label),
+            "weight_update": weightWork.json,
+            "resident_weights": .integer(Int64(generations.resident.count)),
         ]
         return SchedulerState(load: load, details: details.description)
     }

@@ -16,7 +16,7 @@ extension Scheduler {
             configure(settings)
             answer(call, .done(message: ""))
         case .readWeights(let name, let rowCount):
-            answer(call, read(name, rowCount))
+            answer(call, readWeights(name, rowCount))
         case .recordExperts(let action):
             if let reply = experts.operate(action, call: call) { answer(call, reply) }
         case .updateWeights, .nameWeights, .releaseMemory, .resumeMemory:
@@ -63,12 +63,5 @@ extension Scheduler {
     /// A request's KV is in the pool, locked or held.
     var isCacheInUse: Bool {
         prefilling != nil || decoding.requests.contains { $0.phase == .decoding }
-    }
-
-    // MARK: - Reading weights
-
-    private func read(_ name: String, _ rowCount: Int) -> ControlReply {
-        guard generations.isThere else { return WeightRows.missing }
-        return WeightRows.reply(rowCount) { worker.readWeights(generations.current, name, rowCount: $0) }
     }
 }

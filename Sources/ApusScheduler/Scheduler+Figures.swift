@@ -20,9 +20,7 @@ extension Scheduler {
         new.newTokenRatio = ratio.value
         new.evictedTokens = cache.evictedTokens
         new.evictionSeconds = cache.evictionSeconds
-        new.weightUpdates = weightWork.updates
-        new.weightFailures = weightWork.failures
-        new.weightLoadSeconds = weightJobs?.loadSeconds ?? 0
+        fillWeights(&new)
         new.process = .current()
         figures = new
     }

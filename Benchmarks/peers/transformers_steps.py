@@ -40,7 +40,9 @@ def load(backend, folder, spec, generates):
     kind = OVModelForCausalLM if generates else OVModelForFeatureExtraction
     settings = {"INFERENCE_NUM_THREADS": spec["threads"], "INFERENCE_PRECISION_HINT": "bf16"}
     made = os.path.exists(f"{spec['ir']}/openvino_model.xml")
-    model = kind.from_pretrained(spec["ir"] if made else folder, export=not made, ov_config=settings)
+    # Left to itself, it makes int8 weights of more than a billion.
+    exporting = {} if made else {"export": True, "load_in_8bit": False}
+    model = kind.from_pretrained(spec["ir"] if made else folder, ov_config=settings, **exporting)
     if not made:
         model.save_pretrained(spec["ir"])
     return model

@@ -162,9 +162,7 @@ package final class ModelRunner: ModelWorker {
             precondition(sequence.hiddenRows.upperBound <= count)
             precondition(sequence.embeddings.count <= count * hiddenSize)
             // From the first row that is wanted to the last one.
-            let parts = [prompt, sequence.hiddenRows, sequence.samples ? count - 1..<count : 0..<0]
-                .filter { !$0.isEmpty }
-            let wanted = (parts.map(\.lowerBound).min() ?? 0)..<(parts.map(\.upperBound).max() ?? 0)
+            let wanted = (sequence.samples ? count - 1..<count : 0..<0).joined(prompt).joined(sequence.hiddenRows)
             rowsDecode.append(sequence.decodes)
             rows.append(
                 DecoderSession.Rows(
@@ -231,6 +229,14 @@ package final class ModelRunner: ModelWorker {
             logprobs: sampler.logprobs(
                 of: Int(targets[targets.startIndex + promptIndex]), logits, selection: sequence.sampler.logprobs,
                 scratch: &scratch[worker]))
+    }
+}
+
+extension Range<Int> {
+    /// The smallest range that holds both.
+    fileprivate func joined(_ other: Range<Int>) -> Range<Int> {
+        if isEmpty { return other }
+        return other.isEmpty ? self : Swift.min(lowerBound, other.lowerBound)..<Swift.max(upperBound, other.upperBound)
     }
 }
 

@@ -28,7 +28,8 @@ package struct ThreadPlan: Sendable, Hashable {
     package let nodeCount: Int
 
     /// From this many cores on, one is left to the front, the detokenizer and all else, and threads are bound. With
-    /// fewer, a core is too much to give, and threads that may move evade whoever else runs.
+    /// fewer, a core is too much to give, and threads that may move evade whoever else runs: on two cores binding gained
+    /// nothing, neither alone nor with 32 clients (Benchmarks/README.md).
     package static let largeMachine = 16
 
     /// - Parameters:

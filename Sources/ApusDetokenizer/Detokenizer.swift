@@ -26,9 +26,12 @@ package final class Detokenizer {
     private var progress: UInt64 = 0
     private var tokenCount = 0
     private var nextHeartbeat = 0.0
+    private var usage = (process: ProcessUsage(), nextLook: 0.0)
 
     /// Seconds between two signs of life.
     private static let heartbeatInterval = 0.5
+    /// Seconds between two looks at the time and memory that this process takes.
+    private static let usageInterval = 2.0
     /// Seconds between two tries to send while the front's queue is full.
     private static let retryInterval = 0.005
     /// Messages answered by one batch of deltas, so that a long queue is worked off in large pieces.
@@ -112,13 +115,14 @@ package final class Detokenizer {
         }
     }
 
-    private var figures: DetokenizerFigures {
+    private func figures(_ now: Double) -> DetokenizerFigures {
+        if now >= usage.nextLook { usage = (.current(), now + Self.usageInterval) }
         var figures = DetokenizerFigures()
         figures.streams = table.count
         figures.backlog = outgoing.count
         figures.tokens = tokenCount
         figures.messages = Int(progress)
-        figures.process = .current()
+        figures.process = usage.process
         return figures
     }
 
@@ -130,7 +134,7 @@ package final class Detokenizer {
         if case .heartbeat = outgoing.last { outgoing.removeLast() }
         let heartbeat = Heartbeat(
             epoch: configuration.epoch, processID: getpid(), progress: progress, isBusy: !outgoing.isEmpty)
-        outgoing.append(.heartbeat(heartbeat, figures: figures))
+        outgoing.append(.heartbeat(heartbeat, figures: figures(now)))
     }
 
     /// False when the front does not take everything.

@@ -122,10 +122,14 @@ final class TextStream {
 
     private func makeDelta(_ pieces: ArraySlice<Piece>, finish: FinishReason?) -> TextDelta {
         var delta = TextDelta(
-            rid: rid, start: sentTokens, ids: pieces.compactMap(\.token), textStart: sentBytes,
-            text: pieces.reduce(into: "") { $0 += $1.text }, logprobs: pieces.compactMap(\.logprobs),
-            promptLogprobs: promptLogprobs, hidden: pieces.compactMap(\.hidden), promptHidden: promptHidden,
-            finish: finish, usage: usage, timing: timing)
+            rid: rid, start: sentTokens, ids: [], textStart: sentBytes, text: "", promptLogprobs: promptLogprobs,
+            promptHidden: promptHidden, finish: finish, usage: usage, timing: timing)
+        for piece in pieces {
+            if let token = piece.token { delta.ids.append(token) }
+            delta.text += piece.text
+            if let logprobs = piece.logprobs { delta.logprobs.append(logprobs) }
+            if let hidden = piece.hidden { delta.hidden.append(hidden) }
+        }
         promptLogprobs = []
         promptHidden = []
         sentTokens += delta.ids.count

@@ -60,8 +60,14 @@ package enum JSONWriter {
 
     /// The string in quotes.
     package static func append(_ string: String, to output: inout [UInt8]) {
-        var string = string
         output.append(UInt8(ascii: "\""))
+        append(content: string, to: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// What stands between the quotes of the string.
+    package static func append(content string: String, to output: inout [UInt8]) {
+        var string = string
         string.withUTF8 { bytes in
             var start = 0
             for (index, byte) in bytes.enumerated()
@@ -72,7 +78,6 @@ package enum JSONWriter {
             }
             output.append(contentsOf: bytes[start...])
         }
-        output.append(UInt8(ascii: "\""))
     }
 
     private static func appendEscape(_ byte: UInt8, to output: inout [UInt8]) {

@@ -32,13 +32,17 @@ package struct MemoryStatistics: Sendable, Equatable {
             active: Allocator.statistic("stats.active") ?? 0, mapped: Allocator.statistic("stats.mapped") ?? 0)
     }
 
-    private static func residentBytes() -> Int? {
-        guard let file = fopen("/proc/self/statm", "r") else { return nil }
-        defer { fclose(file) }
-        var line = [UInt8](repeating: 0, count: 256)
-        let count = fread(&line, 1, line.count, file)
-        let words = String(decoding: line[..<count], as: UTF8.self).split(separator: " ")
-        guard words.count > 1, let pages = Int(words[1]) else { return nil }
-        return pages * sysconf(Int32(_SC_PAGESIZE))
+    /// nil where there is no such file.
+    static func residentBytes() -> Int? {
+        guard statm >= 0 else { return nil }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { line in
+            let count = pread(statm, line.baseAddress, line.count, 0)
+            let words = line.prefix(max(0, count)).split(separator: UInt8(ascii: " "), maxSplits: 2)
+            guard words.count > 1, let pages = Int(String(decoding: words[1], as: UTF8.self)) else { return nil }
+            return pages * sysconf(Int32(_SC_PAGESIZE))
+        }
     }
+
+    /// Open as long as the process lives, since heartbeats read it.
+    private static let statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
 }

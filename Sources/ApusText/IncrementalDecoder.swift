@@ -36,7 +36,10 @@ package struct IncrementalDecoder: Sendable {
         switch source {
         case .bytes(var pending, let beginsInPrompt):
             guard !(skipsSpecialTokens && tokenizer.isSpecial(id)) else { return "" }
-            pending += tokenizer.tokenBytes(id) ?? []
+            let bytes = tokenizer.tokenBytes(id) ?? []
+            // Most tokens are whole characters behind whole characters.
+            if pending.isEmpty, bytes.incompleteSuffixCount == 0 { return String(decoding: bytes, as: UTF8.self) }
+            pending += bytes
             let count = pending.count - pending.incompleteSuffixCount
             guard count > 0 else {
                 source = .bytes(pending: pending, beginsInPrompt: beginsInPrompt)

@@ -48,6 +48,44 @@ import Testing
         }
     }
 
+    /// Frames pass by the handlers that make chunks of them, while head and end do not: together they are one answer.
+    @Test func streamsAreChunksOfWholeFrames() async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let body = #"{"text":"abc","stream":true,"sampling_params":{"max_new_tokens":40}}"#
+            let answers = await onThread {
+                let client = RawClient(port: port)
+                let request =
+                    "POST /generate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                // A second one on the same connection finds it in order.
+                return [0, 1].map { _ in
+                    client.send(request)
+                    return client.receive(until: "\r\n0\r\n\r\n")
+                }
+            }
+            for answer in answers {
+                let head = try #require(answer.firstRange(of: "\r\n\r\n"))
+                #expect(answer[..<head.lowerBound].lowercased().contains("transfer-encoding: chunked"))
+                // As bytes: to a string, the two of an end of line are one character.
+                var rest = Array(answer[head.upperBound...].utf8)[...]
+                var text = ""
+                while let end = rest.firstIndex(of: UInt8(ascii: "\r")) {
+                    let size = try #require(Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16))
+                    let chunk = rest[(end + 2)...].prefix(size)
+                    #expect(chunk.isEmpty || chunk.starts(with: "data: ".utf8))
+                    text += String(decoding: chunk, as: UTF8.self)
+                    rest = rest[(chunk.endIndex + 2)...]
+                }
+                #expect(rest.isEmpty)
+                #expect(text.hasSuffix("data: [DONE]\n\n"))
+                // The ring says all at once, so that some tokens share a frame.
+                #expect(text.components(separatedBy: "data: {").count > 3)
+                #expect(text.contains(#""completion_tokens":40"#))
+            }
+        }
+    }
+
     @Test func connectionsServeSeveralRequestsAlsoPipelined() async throws {
         try await withFront(.live) { server in
             let port = try port(server)

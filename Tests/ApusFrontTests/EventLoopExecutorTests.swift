@@ -21,7 +21,7 @@ import Testing
             let thread = NamedThread("ring") {
                 for index in 0..<50 {
                     let finish = index == 49 ? FinishReason.length(50) : nil
-                    _ = box.deliver(FakeRing.delta(request, index..<index + 1, finish: finish), to: 0)
+                    _ = box.put(FakeRing.delta(request, index..<index + 1, finish: finish), to: 0)
                 }
             }
             var count = 0

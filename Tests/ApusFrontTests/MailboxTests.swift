@@ -11,9 +11,9 @@ import Testing
 
     @Test func updatesComeInOrder() async throws {
         let box = Mailbox(count: 2)
-        #expect(box.deliver(FakeRing.delta(request, 0..<2), to: 1) == .taken)
-        #expect(box.deliver(FakeRing.delta(request, 0..<1), to: 0) == .taken)
-        #expect(box.deliver(FakeRing.delta(request, 2..<5, finish: .length(5)), to: 1) == .ended)
+        #expect(box.put(FakeRing.delta(request, 0..<2), to: 1) == .taken)
+        #expect(box.put(FakeRing.delta(request, 0..<1), to: 0) == .taken)
+        #expect(box.put(FakeRing.delta(request, 2..<5, finish: .length(5)), to: 1) == .ended)
         box.end(0, with: .aborted)
         var seen: [(Int, String, Bool)] = []
         while let (index, update) = try await box.next() { seen.append((index, update.text, update.neverRan)) }
@@ -25,7 +25,7 @@ import Testing
     @Test func whatWaitsForLongIsMerged() async throws {
         let box = Mailbox(count: 1)
         for index in 0..<1_000 {
-            _ = box.deliver(
+            _ = box.put(
                 FakeRing.delta(request, index..<index + 1, finish: index == 999 ? .length(1_000) : nil), to: 0)
         }
         var updates: [ReplyUpdate] = []
@@ -40,7 +40,7 @@ import Testing
 
     @Test func failuresComeFirst() async throws {
         let box = Mailbox(count: 1)
-        _ = box.deliver(FakeRing.delta(request, 0..<1), to: 0)
+        _ = box.put(FakeRing.delta(request, 0..<1), to: 0)
         box.fail(.unavailable("gone"))
         box.fail(.clientGone)
         await #expect(throws: FrontError.unavailable("gone")) { try await box.next() }
@@ -49,7 +49,7 @@ import Testing
     @Test func aWaitingReaderIsWoken() async throws {
         let box = Mailbox(count: 1)
         async let update = box.next()
-        _ = box.deliver(FakeRing.delta(request, 0..<1, finish: .length(1)), to: 0)
+        _ = box.put(FakeRing.delta(request, 0..<1, finish: .length(1)), to: 0)
         #expect(try await update?.update.text == "a")
     }
 
@@ -76,7 +76,7 @@ import Testing
                     text: String(decoding: bytes[scalars[position]..<scalars[end]], as: UTF8.self),
                     finish: end == scalars.count - 1 ? .length(end) : nil, usage: Usage(promptTokens: 1),
                     timing: Timing())
-                switch box.deliver(delta, to: 0) {
+                switch box.put(delta, to: 0) {
                 case .gap:
                     gaps += 1
                     position = 0
@@ -185,5 +185,14 @@ import Testing
         #expect(sent.all.dropFirst() == [.resend(rids: [ringID])])
         board.sweep(idleSince: 99, now: 131)
         await #expect(throws: FrontError.unavailable("The request was lost; try again.")) { try await box.next() }
+    }
+}
+
+extension Mailbox {
+    /// Hands over news and wakes the reader.
+    func put(_ delta: TextDelta, to index: Int) -> Delivery {
+        let (delivery, reader) = deliver(delta, to: index)
+        reader?.resume()
+        return delivery
     }
 }

@@ -55,7 +55,10 @@ final class RawClient {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { break }
             bytes += buffer[..<count]
-            if let ending, String(decoding: bytes, as: UTF8.self).contains(ending) { break }
+            // Looked for where it can have become whole, so that long answers take linear time.
+            if let ending, String(decoding: bytes.suffix(count + ending.utf8.count), as: UTF8.self).contains(ending) {
+                break
+            }
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -3,6 +3,8 @@ import Synchronization
 
 /// Whether the client of a connection is still there.
 final class ConnectionState: Sendable {
+    /// nil: streams take the way of all answers.
+    let lane: ChunkLane?
     private struct State {
         var isClosed = false
         var nextToken = 0
@@ -10,6 +12,10 @@ final class ConnectionState: Sendable {
     }
 
     private let state = Mutex(State())
+
+    init(lane: ChunkLane? = nil) {
+        self.lane = lane
+    }
 
     /// Calls `body` once when the client leaves, at once if it has left; `forget` takes it back.
     func onClose(_ body: @escaping @Sendable () -> Void) -> Int {
@@ -46,11 +52,14 @@ final class Connections: Sendable {
         states.withLock { $0[ObjectIdentifier(channel)] }
     }
 
+    /// For a stream that is short at each turn; nil where there is none.
+    func lane(of channel: any Channel) -> ChunkLane? { state(of: channel)?.lane }
+
     /// The handler that reports a new channel's end.
     func makeHandler() -> any RemovableChannelHandler { ConnectionWatch(self) }
 
     fileprivate func add(_ channel: any Channel) -> ConnectionState {
-        let state = ConnectionState()
+        let state = ConnectionState(lane: ChunkLane(channel.pipeline.syncOperations))
         states.withLock { $0[ObjectIdentifier(channel)] = state }
         return state
     }
@@ -97,6 +106,7 @@ private final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHand
 
     private func end(_ context: ChannelHandlerContext) {
         connections.remove(context.channel)
+        state?.lane?.close()
         state?.close()
         state = nil
     }

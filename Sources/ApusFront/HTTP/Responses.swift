@@ -27,36 +27,55 @@ extension Response {
 
     /// Server-sent events, or what `type` names: `write` sends each frame itself.
     ///
-    /// - Parameter loop: of the connection, where `write` runs if it is short at each turn; nil: on a shared thread.
+    /// - Parameter lane: of the connection, on whose loop `write` runs if it is short at each turn; nil: on a shared thread.
     static func events(
-        on loop: (any EventLoop)? = nil, type: String = "text/event-stream; charset=utf-8",
-        _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+        on lane: ChunkLane? = nil, type: String = "text/event-stream; charset=utf-8",
+        _ write: @escaping @Sendable (inout EventWriter) async throws -> Void
     ) -> Response {
         Response(
             status: .ok,
             headers: [.contentType: type, .cacheControl: "no-cache"],
             body: ResponseBody { writer in
-                try await withTaskExecutorPreference(loop.map(EventLoopExecutor.init)) {
-                    try await write(&writer)
+                try await withTaskExecutorPreference(lane.map { EventLoopExecutor($0.loop) }) {
+                    var events = EventWriter(writer, lane: lane)
+                    try await write(&events)
                     try await writer.finish(nil)
                 }
             })
     }
 }
 
+/// Where the frames of one stream go.
+struct EventWriter {
+    private var body: any ResponseBodyWriter
+    private let lane: ChunkLane?
+
+    init(_ body: any ResponseBodyWriter, lane: ChunkLane?) {
+        self.body = body
+        self.lane = lane
+    }
+
+    /// Waits while the client is slow; throws when it is gone.
+    mutating func write(_ frames: [UInt8]) async throws {
+        if let lane, lane.write(frames) { return }
+        try await body.write(ByteBuffer(bytes: frames))
+    }
+}
+
 /// One server-sent event.
 enum EventFrame {
-    static let done = ByteBuffer(string: "data: [DONE]\n\n")
+    static let done = Array("data: [DONE]\n\n".utf8)
 
-    @Sendable static func data(_ value: JSONValue) -> ByteBuffer { data(bytes: value.serialized) }
+    @Sendable static func data(_ value: JSONValue) -> [UInt8] {
+        var frame: [UInt8] = []
+        append(to: &frame) { JSONWriter.append(value, to: &$0) }
+        return frame
+    }
 
-    /// `bytes` are a JSON document, which holds no line break.
-    static func data(bytes: [UInt8]) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(bytes.count + 8)
-        buffer.writeStaticString("data: ")
-        buffer.writeBytes(bytes)
-        buffer.writeStaticString("\n\n")
-        return buffer
+    /// `write` appends a JSON document, which holds no line break.
+    static func append(to frames: inout [UInt8], _ write: (inout [UInt8]) -> Void) {
+        frames += "data: ".utf8
+        write(&frames)
+        frames += "\n\n".utf8
     }
 }

@@ -57,7 +57,7 @@ struct GenerateAnswer {
             ids.removeAll(keepingCapacity: true)
             output = LogprobRows.Rows()
         }
-        Self.append(update.text, to: &text)
+        JSONWriter.append(content: update.text, to: &text)
         if setting.keepsText { wholeText += update.text }
         for id in update.ids {
             if !ids.isEmpty { ids.append(UInt8(ascii: ",")) }
@@ -76,16 +76,17 @@ struct GenerateAnswer {
         finish = update.finish
     }
 
-    /// The response object with what was absorbed, as JSON.
-    mutating func chunk() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count + ids.count + 512)
+    /// Appends the response object with what was absorbed, as JSON.
+    mutating func appendChunk(to bytes: inout [UInt8]) {
+        bytes.reserveCapacity(bytes.count + text.count + ids.count + 512)
         bytes += "{\"text\":\"".utf8
         bytes += text
         bytes += "\",\"output_ids\":[".utf8
         bytes += ids
         bytes += "],\"meta_info\":".utf8
-        JSONWriter.append(metaInfo(now: Clocks.unix()), to: &bytes)
+        var meta = JSONMemberWriter(behind: &bytes)
+        appendMeta(now: Clocks.unix(), to: &meta)
+        bytes = meta.finish()
         if setting.look.showsPromptIDs {
             bytes += ",\"prompt_token_ids\":".utf8
             JSONWriter.append(sample.promptIDs.map { JSONValue($0) }, to: &bytes)
@@ -96,98 +97,88 @@ struct GenerateAnswer {
         }
         bytes.append(UInt8(ascii: "}"))
         hasSentChunk = true
-        return bytes
     }
 
     /// For the request log, once the answer is complete.
     /// Without what only the client can use, row by row: it would fill any log.
     var summary: JSONObject {
-        var meta = metaInfo(now: Clocks.unix())
+        var meta = JSONObject()
+        appendMeta(now: Clocks.unix(), to: &meta)
         for key in meta.keys where key == "hidden_states" || key.contains("logprobs") { meta[key] = nil }
         return ["text": .string(wholeText), "meta_info": .object(meta)]
-    }
-
-    private static func append(_ string: String, to text: inout [UInt8]) {
-        guard !string.isEmpty else { return }
-        var quoted: [UInt8] = []
-        JSONWriter.append(string, to: &quoted)
-        text += quoted.dropFirst().dropLast()
     }
 }
 
 // MARK: - meta_info
 
 extension GenerateAnswer {
-    private func metaInfo(now: Double) -> JSONObject {
-        var meta: JSONObject = [
-            "id": .string(sample.rid),
-            "finish_reason": finish?.json(neverRan: last.neverRan) ?? .null,
-        ]
+    private func appendMeta(now: Double, to meta: inout some JSONMembers) {
+        meta.append("id", .string(sample.rid))
+        meta.append("finish_reason", finish?.json(neverRan: last.neverRan) ?? .null)
         if last.neverRan {
             let weights = WeightVersions(Usage(promptTokens: 0), fallback: setting.weightVersion)
-            meta["weight_version"] = weights.last
-            meta["e2e_latency"] = .double(now - setting.receivedAt)
-            meta["weight_versions"] = weights.json
-            meta["completion_tokens"] = 0
-            meta["response_sent_to_client_ts"] = .double(now)
-            return meta
+            meta.append("weight_version", weights.last)
+            meta.append("e2e_latency", .double(now - setting.receivedAt))
+            meta.append("weight_versions", weights.json)
+            meta.append("completion_tokens", 0)
+            meta.append("response_sent_to_client_ts", .double(now))
+            return
         }
         let usage = last.usage
-        let weights = WeightVersions(usage, fallback: setting.weightVersion)
-        meta["prompt_tokens"] = JSONValue(usage.promptTokens)
-        meta["weight_version"] = weights.last
-        meta["num_retractions"] = JSONValue(usage.retractions)
+        meta.append("prompt_tokens", JSONValue(usage.promptTokens))
+        meta.append("weight_version", WeightVersions.last(usage, fallback: setting.weightVersion))
+        meta.append("num_retractions", JSONValue(usage.retractions))
         // The older name, for clients that wait for the whole answer; streams never had it.
-        if !setting.isStream { meta["total_retractions"] = JSONValue(usage.retractions) }
+        if !setting.isStream { meta.append("total_retractions", JSONValue(usage.retractions)) }
         if let logprobs = sample.logprobs { appendLogprobs(logprobs, to: &meta) }
         if setting.showsTimes { appendEarlyTimes(to: &meta) }
-        meta["reasoning_tokens"] = 0
-        meta["completion_tokens"] = JSONValue(usage.completionTokens)
-        meta["cached_tokens"] = JSONValue(usage.cachedTokens)
-        if finish != nil { meta["weight_versions"] = weights.json }
-        meta["cached_tokens_details"] =
-            usage.cachedTokens > 0 ? ["device": JSONValue(usage.cachedTokens), "host": 0] : .null
-        meta["dp_rank"] = .null
-        if let hidden { meta["hidden_states"] = hidden.json }
+        meta.append("reasoning_tokens", 0)
+        meta.append("completion_tokens", JSONValue(usage.completionTokens))
+        meta.append("cached_tokens", JSONValue(usage.cachedTokens))
+        if finish != nil { meta.append("weight_versions", WeightVersions(usage, fallback: setting.weightVersion).json) }
+        meta.append(
+            "cached_tokens_details",
+            usage.cachedTokens > 0 ? ["device": JSONValue(usage.cachedTokens), "host": 0] : .null)
+        meta.append("dp_rank", .null)
+        if let hidden { meta.append("hidden_states", hidden.json) }
         if finish != nil {
-            meta["e2e_latency"] = .double(now - setting.receivedAt)
+            meta.append("e2e_latency", .double(now - setting.receivedAt))
             if setting.showsTimes { appendLateTimes(to: &meta) }
         }
-        if !hasSentChunk { meta["response_sent_to_client_ts"] = .double(now) }
-        return meta
+        if !hasSentChunk { meta.append("response_sent_to_client_ts", .double(now)) }
     }
 
-    private func appendLogprobs(_ request: LogprobRequest, to meta: inout JSONObject) {
-        meta["input_token_logprobs"] = .array(prompt.tokens)
-        meta["output_token_logprobs"] = .array(output.tokens)
-        meta["output_token_logprobs_length"] = JSONValue(logprobCount)
+    private func appendLogprobs(_ request: LogprobRequest, to meta: inout some JSONMembers) {
+        meta.append("input_token_logprobs", .array(prompt.tokens))
+        meta.append("output_token_logprobs", .array(output.tokens))
+        meta.append("output_token_logprobs_length", JSONValue(logprobCount))
         if request.topCount > 0 {
-            meta["input_top_logprobs"] = .array(prompt.top)
-            meta["output_top_logprobs"] = .array(output.top)
+            meta.append("input_top_logprobs", .array(prompt.top))
+            meta.append("output_top_logprobs", .array(output.top))
         }
         if !request.tokenIDs.isEmpty {
-            meta["input_token_ids_logprobs"] = .array(prompt.chosen)
-            meta["output_token_ids_logprobs"] = .array(output.chosen)
+            meta.append("input_token_ids_logprobs", .array(prompt.chosen))
+            meta.append("output_token_ids_logprobs", .array(output.chosen))
         }
     }
 
-    private func appendEarlyTimes(to meta: inout JSONObject) {
+    private func appendEarlyTimes(to meta: inout some JSONMembers) {
         let timing = last.timing
-        meta["storage_prefetch_wait"] = 0.0
-        meta["storage_staging_wait"] = 0.0
-        meta["forward_entry_time"] = .double(timing.forwardEntry)
-        meta["prefill_finished_time"] = .double(timing.prefillFinished)
-        meta["queue_time"] = .double(max(0, timing.forwardEntry - timing.queued))
+        meta.append("storage_prefetch_wait", 0.0)
+        meta.append("storage_staging_wait", 0.0)
+        meta.append("forward_entry_time", .double(timing.forwardEntry))
+        meta.append("prefill_finished_time", .double(timing.prefillFinished))
+        meta.append("queue_time", .double(max(0, timing.forwardEntry - timing.queued)))
     }
 
-    private func appendLateTimes(to meta: inout JSONObject) {
+    private func appendLateTimes(to meta: inout some JSONMembers) {
         let timing = last.timing
-        meta["request_received_ts"] = .double(setting.receivedAt)
-        meta["first_token_latency"] = .double(max(0, timing.prefillFinished - setting.receivedAt))
-        meta["api_server_dispatch_finish_ts"] = .double(dispatchedAt)
-        meta["request_finished_ts"] = .double(timing.finished)
+        meta.append("request_received_ts", .double(setting.receivedAt))
+        meta.append("first_token_latency", .double(max(0, timing.prefillFinished - setting.receivedAt)))
+        meta.append("api_server_dispatch_finish_ts", .double(dispatchedAt))
+        meta.append("request_finished_ts", .double(timing.finished))
         let seconds = timing.finished - timing.prefillFinished
         let count = Double(max(0, last.usage.completionTokens - 1))
-        meta["decode_throughput"] = .double(seconds > 0 ? count / seconds : 0)
+        meta.append("decode_throughput", .double(seconds > 0 ? count / seconds : 0))
     }
 }

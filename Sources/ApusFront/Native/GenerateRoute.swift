@@ -82,7 +82,6 @@ struct GenerateRoute: Sendable {
             throw error
         }
         logFinish(of: run, answers)
-        let chunks = answers.indices.map { answers[$0].chunk() }
         var bytes: [UInt8] = []
         if let member {
             bytes.append(UInt8(ascii: "{"))
@@ -91,32 +90,37 @@ struct GenerateRoute: Sendable {
         }
         if run.plan.isArray {
             bytes.append(UInt8(ascii: "["))
-            bytes += chunks.joined(separator: CollectionOfOne(UInt8(ascii: ",")))
+            for index in answers.indices {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                answers[index].appendChunk(to: &bytes)
+            }
             bytes.append(UInt8(ascii: "]"))
         } else {
-            bytes += chunks[0]
+            answers[0].appendChunk(to: &bytes)
         }
         if member != nil { bytes.append(UInt8(ascii: "}")) }
         return .json(bytes: bytes)
     }
 
     private func stream(_ run: GenerateRun, _ channel: any Channel) -> Response {
-        .events(on: run.hasShortTurns ? channel.eventLoop : nil) { writer in
+        .events(on: run.hasShortTurns ? service.connections.lane(of: channel) : nil) { writer in
             defer { run.scope.end() }
             var answers = service.answers(of: run)
             do {
                 try await service.dispatch(run)
                 let dispatchedAt = Clocks.unix()
                 for index in answers.indices { answers[index].noteDispatch(at: dispatchedAt) }
+                var frames: [UInt8] = []
                 while let (index, update) = try await run.next() {
+                    frames.removeAll(keepingCapacity: true)
                     answers[index].absorb(update)
-                    var frames = EventFrame.data(bytes: answers[index].chunk())
+                    EventFrame.append(to: &frames) { answers[index].appendChunk(to: &$0) }
                     // What is there already goes out with it.
-                    while frames.readableBytes < Self.writeSize, run.mailbox.hasNews,
+                    while frames.count < Self.writeSize, run.mailbox.hasNews,
                         let (index, update) = try await run.next()
                     {
                         answers[index].absorb(update)
-                        frames.writeImmutableBuffer(EventFrame.data(bytes: answers[index].chunk()))
+                        EventFrame.append(to: &frames) { answers[index].appendChunk(to: &$0) }
                     }
                     try await writer.write(frames)
                     // Others of the same event loop have their turn before a long batch goes on.

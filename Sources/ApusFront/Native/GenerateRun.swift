@@ -25,7 +25,7 @@ struct GenerateRun: Sendable {
     }
 
     /// The next news of any sample, as `Mailbox.next` gives them; sessions take note.
-    func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
+    nonisolated(nonsending) func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
         guard let news = try await mailbox.next() else { return nil }
         if let turn = plan.samples[news.index].turn {
             turn.append(news.update.ids)

@@ -9,13 +9,18 @@ struct WeightVersions {
     /// `fallback` stands where no token tells. A stop string may have cut off the last tokens, and their versions with
     /// them.
     init(_ usage: Usage, fallback: String) {
-        let spans = usage.weights.filter { $0.start == 0 || $0.start < usage.completionTokens }
+        let spans = usage.weights.filter { $0.begins(within: usage) }
         self.spans = spans.isEmpty ? [WeightSpan(version: fallback, start: 0)] : spans
         end = usage.completionTokens
     }
 
     /// That of the last token.
     var last: JSONValue { .string(spans[spans.count - 1].version) }
+
+    /// The same without the others, for each chunk of a stream.
+    static func last(_ usage: Usage, fallback: String) -> JSONValue {
+        .string(usage.weights.last { $0.begins(within: usage) }?.version ?? fallback)
+    }
 
     /// `[{"version", "start", "end"}, …]` over the completion.
     var json: JSONValue {
@@ -25,4 +30,8 @@ struct WeightVersions {
                 ["version": .string(span.version), "start": JSONValue(span.start), "end": JSONValue(end)]
             })
     }
+}
+
+extension WeightSpan {
+    fileprivate func begins(within usage: Usage) -> Bool { start == 0 || start < usage.completionTokens }
 }

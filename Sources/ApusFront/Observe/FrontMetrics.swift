@@ -66,12 +66,14 @@ final class FrontMetrics: Sendable {
     // MARK: - Events
 
     /// Tokens of a stream came.
-    func arrived(_ arrival: RequestTrack.Arrival) {
+    func arrived(_ arrivals: [RequestTrack.Arrival]) {
         figures.withLock { figures in
-            if arrival.isFirst {
-                figures.streams.firstToken.observe(arrival.seconds)
-            } else {
-                figures.interToken.observe(arrival.seconds / Double(arrival.count), times: arrival.count)
+            for arrival in arrivals {
+                if arrival.isFirst {
+                    figures.streams.firstToken.observe(arrival.seconds)
+                } else {
+                    figures.interToken.observe(arrival.seconds / Double(arrival.count), times: arrival.count)
+                }
             }
         }
     }

@@ -54,8 +54,8 @@ final class RequestObserver: Sendable {
 
     // MARK: - Samples
 
-    /// Tokens of a stream came.
-    func arrived(_ arrival: RequestTrack.Arrival) { metrics?.arrived(arrival) }
+    /// Tokens of streams came.
+    func arrived(_ arrivals: [RequestTrack.Arrival]) { metrics?.arrived(arrivals) }
 
     /// A sample has its one ending; nil: its client left, or the scheduler did.
     func ended(_ track: RequestTrack, _ finish: FinishReason?) {

@@ -47,8 +47,10 @@ struct RequestTrack: Sendable {
         }
     }
 
-    /// A stream that is sent again brings nothing new until it is where it was.
+    /// A stream that is sent again brings nothing new until it is where it was. One with a gap brings nothing: it will be
+    /// sent again.
     mutating func take(_ delta: TextDelta, at moment: Double) -> Arrival? {
+        guard delta.start <= tokenCount else { return nil }
         usage = delta.usage
         timing = delta.timing
         let new = delta.start + delta.ids.count - tokenCount

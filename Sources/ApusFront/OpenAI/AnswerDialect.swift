@@ -1,15 +1,14 @@
 import ApusJSON
-import NIOCore
 
 /// How a route that generates says things, as far as it is not in the objects themselves.
 struct AnswerDialect: Sendable {
     let contentType: String
     /// One chunk of a stream as it goes over the wire.
-    let frame: @Sendable (JSONValue) -> ByteBuffer
+    let frame: @Sendable (JSONValue) -> [UInt8]
     /// What stands in a stream in place of a chunk when it fails.
     let failure: @Sendable (FrontError) -> JSONValue
     /// The last bytes of a stream.
-    let end: ByteBuffer?
+    let end: [UInt8]?
     /// An error before the answer has begun.
     let refusal: @Sendable (FrontError) -> FrontError
     /// See `JSONBody.checkType`.
@@ -23,9 +22,7 @@ struct AnswerDialect: Sendable {
     static let anthropic = AnswerDialect(
         contentType: "text/event-stream; charset=utf-8",
         frame: { value in
-            var buffer = ByteBuffer(string: "event: \(value["type"]?.stringValue ?? "message")\n")
-            buffer.writeImmutableBuffer(EventFrame.data(value))
-            return buffer
+            Array("event: \(value["type"]?.stringValue ?? "message")\n".utf8) + EventFrame.data(value)
         },
         failure: { $0.anthropic.body }, end: nil, refusal: { $0.anthropic })
 
@@ -40,7 +37,7 @@ struct AnswerDialect: Sendable {
     /// One JSON object a line.
     static let ollama = AnswerDialect(
         contentType: "application/x-ndjson",
-        frame: { value in ByteBuffer(bytes: value.serialized + [UInt8(ascii: "\n")]) },
+        frame: { value in value.serialized + [UInt8(ascii: "\n")] },
         failure: { ["error": .string($0.message)] }, end: nil, refusal: { $0.ollama },
         acceptsForm: true)
 }

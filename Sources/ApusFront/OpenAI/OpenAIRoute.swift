@@ -66,8 +66,8 @@ struct OpenAIRoute: Sendable {
     private func stream(
         _ asked: any OpenAIRequest, _ run: GenerateRun, _ channel: any Channel
     ) -> Response {
-        let loop = run.hasShortTurns && !asked.looksForCalls ? channel.eventLoop : nil
-        return .events(on: loop, type: dialect.contentType) { writer in
+        let lane = run.hasShortTurns && !asked.looksForCalls ? service.connections.lane(of: channel) : nil
+        return .events(on: lane, type: dialect.contentType) { writer in
             defer { run.scope.end() }
             var answer = asked.answer(to: run, created: Int(run.receivedAt))
             do {
@@ -92,10 +92,8 @@ struct OpenAIRoute: Sendable {
         }
     }
 
-    private func write(_ chunks: [JSONValue], _ writer: inout any ResponseBodyWriter) async throws {
+    private func write(_ chunks: [JSONValue], _ writer: inout EventWriter) async throws {
         guard !chunks.isEmpty else { return }
-        var frames = ByteBuffer()
-        for chunk in chunks { frames.writeImmutableBuffer(dialect.frame(chunk)) }
-        try await writer.write(frames)
+        try await writer.write(chunks.count == 1 ? dialect.frame(chunks[0]) : chunks.flatMap(dialect.frame))
     }
 }

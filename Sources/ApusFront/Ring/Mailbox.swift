@@ -61,8 +61,11 @@ final class Mailbox: Sendable {
         var ready: [Int] = []
         var open: Int
         var failure: FrontError?
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: Reader?
     }
+
+    /// Whoever waits in `next`: to be resumed once.
+    typealias Reader = UnsafeContinuation<Void, Never>
 
     enum Delivery {
         case taken
@@ -87,7 +90,7 @@ final class Mailbox: Sendable {
     }
 
     /// The next update of any sample; nil when all have ended and everything was read. One reader at a time.
-    func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
+    nonisolated(nonsending) func next() async throws(FrontError) -> (index: Int, update: ReplyUpdate)? {
         while true {
             switch state.withLock({ Self.take(&$0) }) {
             case .update(let index, let update): return (index, update)
@@ -101,10 +104,10 @@ final class Mailbox: Sendable {
     /// `next()` would not wait.
     var hasNews: Bool { state.withLock { Self.hasNews($0) } }
 
-    /// Hands over news of the sample `index`. `onEnd` runs at its last word, before the reader can see it; it must not
-    /// come back here.
-    func deliver(_ delta: TextDelta, to index: Int, onEnd: () -> Void = {}) -> Delivery {
-        let (delivery, waiter) = state.withLock { state in
+    /// Hands over news of the sample `index`; the caller resumes the reader. `onEnd` runs at its last word, before the
+    /// reader can see it; it must not come back here.
+    func deliver(_ delta: TextDelta, to index: Int, onEnd: () -> Void = {}) -> (Delivery, Reader?) {
+        state.withLock { state in
             let (delivery, update) = Self.news(of: delta, for: &state.slots[index])
             if delivery == .ended {
                 state.open -= 1
@@ -112,8 +115,6 @@ final class Mailbox: Sendable {
             }
             return (delivery, update.flatMap { Self.enqueue($0, index, &state) })
         }
-        waiter?.resume()
-        return delivery
     }
 
     /// Ends the sample `index` without counts, since it never ran.
@@ -135,7 +136,7 @@ final class Mailbox: Sendable {
     }
 
     private func end(_ index: Int, _ update: ReplyUpdate) {
-        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+        let waiter = state.withLock { state -> Reader? in
             guard !state.slots[index].hasEnded else { return nil }
             state.slots[index].hasEnded = true
             state.open -= 1
@@ -153,8 +154,8 @@ final class Mailbox: Sendable {
         waiter?.resume()
     }
 
-    private func wait() async {
-        await withCheckedContinuation { continuation in
+    private nonisolated(nonsending) func wait() async {
+        await withUnsafeContinuation { continuation in
             let isReady = state.withLock { state in
                 if Self.hasNews(state) { return true }
                 precondition(state.waiter == nil, "a mailbox has one reader")
@@ -179,13 +180,11 @@ final class Mailbox: Sendable {
     /// Updates of one sample that may wait; one more, and all are merged into one, so that the reader catches up.
     static let patience = 32
 
-    private static func enqueue(
-        _ update: ReplyUpdate, _ index: Int, _ state: inout State
-    ) -> CheckedContinuation<Void, Never>? {
+    private static func enqueue(_ update: ReplyUpdate, _ index: Int, _ state: inout State) -> Reader? {
         state.slots[index].pending.append(update)
         state.ready.append(index)
-        let pending = state.slots[index].pending
-        if pending.count > patience {
+        if state.slots[index].pending.count > patience {
+            let pending = state.slots[index].pending
             state.slots[index].pending = [pending.dropFirst().reduce(into: pending[0]) { $0.merge($1) }]
             state.ready.removeAll { $0 == index }
             state.ready.append(index)
@@ -193,7 +192,7 @@ final class Mailbox: Sendable {
         return wake(&state)
     }
 
-    private static func wake(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+    private static func wake(_ state: inout State) -> Reader? {
         defer { state.waiter = nil }
         return state.waiter
     }

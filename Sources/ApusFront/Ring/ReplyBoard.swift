@@ -26,16 +26,24 @@ final class ReplyBoard: Sendable {
         var track: RequestTrack?
     }
 
+    private struct Address {
+        let mailbox: Mailbox
+        let slot: Int
+    }
+
     private struct State {
         var entries: [String: Entry] = [:]
         /// Ring ids by the ids that clients know.
         var ringIDs: [String: String] = [:]
         var serial: UInt64
 
-        /// Where news for `ringID` go.
-        func address(of ringID: String) -> (Mailbox, slot: Int)? {
-            guard let place = entries.index(forKey: ringID) else { return nil }
-            return (entries.values[place].mailbox, entries.values[place].index)
+        /// Where a delta goes, and what it brings for those who watch; nil: nobody waits for it.
+        mutating func accept(_ delta: TextDelta, at moment: Double) -> (Address, RequestTrack.Arrival?)? {
+            guard let place = entries.index(forKey: delta.rid) else { return nil }
+            let arrival = entries.values[place].track?.take(delta, at: moment)
+            let isStream = entries.values[place].track?.isStream ?? false
+            let address = Address(mailbox: entries.values[place].mailbox, slot: entries.values[place].index)
+            return (address, isStream ? arrival : nil)
         }
     }
 
@@ -113,18 +121,24 @@ final class ReplyBoard: Sendable {
 
     // MARK: News from the ring
 
+    /// Readers are woken when all of a batch is in its place, so that they run one after the other.
     func deliver(_ deltas: [TextDelta]) {
+        let now = Clocks.unix()
+        let accepted = state.withLock { state in deltas.map { state.accept($0, at: now) } }
+        observer?.arrived(accepted.compactMap { $0?.1 })
         var gaps: [String] = []
         var ended: [String] = []
-        for delta in deltas {
-            guard let (mailbox, slot) = state.withLock({ $0.address(of: delta.rid) }) else { continue }
+        var readers: [Mailbox.Reader] = []
+        readers.reserveCapacity(deltas.count)
+        for (delta, place) in zip(deltas, accepted) {
+            guard let (address, _) = place else { continue }
             // Whoever reads the end finds it settled: the entry is gone, and counted.
-            let delivery = mailbox.deliver(delta, to: slot) {
-                watch(delta)
+            let (delivery, reader) = address.mailbox.deliver(delta, to: address.slot) {
                 finish(close(delta.rid), delta.finish)
             }
+            if let reader { readers.append(reader) }
             switch delivery {
-            case .taken: watch(delta)
+            case .taken: break
             case .gap: gaps.append(delta.rid)
             case .ended:
                 ended.append(delta.rid)
@@ -135,6 +149,7 @@ final class ReplyBoard: Sendable {
                 }
             }
         }
+        for reader in readers { reader.resume() }
         if !gaps.isEmpty { post(.resend(rids: gaps)) }
         if !ended.isEmpty { post(.release(rids: ended)) }
     }
@@ -162,19 +177,6 @@ final class ReplyBoard: Sendable {
     }
 
     // MARK: Those who watch
-
-    private func watch(_ delta: TextDelta) {
-        guard let observer else { return }
-        let now = Clocks.unix()
-        let arrival = state.withLock { state -> RequestTrack.Arrival? in
-            guard let place = state.entries.index(forKey: delta.rid),
-                let arrival = state.entries.values[place].track?.take(delta, at: now),
-                state.entries.values[place].track?.isStream == true
-            else { return nil }
-            return arrival
-        }
-        if let arrival { observer.arrived(arrival) }
-    }
 
     /// An entry has its ending. What the scheduler never saw was refused or given up by the front, and is no request.
     private func finish(_ entry: Entry?, _ reason: FinishReason?) {

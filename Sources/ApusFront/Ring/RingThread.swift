@@ -121,9 +121,12 @@ final class RingThread: Sendable {
             }
 
             processes.update(scheduler: monitor.schedulerProcess, detokenizer: monitor.detokenizerProcess)
-            if processes.schedulerHasExited { monitor.schedulerExited() }
-            if processes.detokenizerHasExited { monitor.detokenizerExited() }
             let now = Clocks.monotonic()
+            // An end wakes the inbox, which then has no message; where that is not offered, ticks are often enough.
+            if count == 0 || now >= nextTick {
+                if processes.schedulerHasExited { monitor.schedulerExited() }
+                if processes.detokenizerHasExited { monitor.detokenizerExited() }
+            }
             if now >= nextTick {
                 monitor.tick(now: now)
                 nextTick = now + Self.tick

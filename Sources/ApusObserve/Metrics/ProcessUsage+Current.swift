@@ -16,11 +16,11 @@ extension ProcessUsage {
             getrusage(RUSAGE_SELF, &usage)
         #endif
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
-        let memory = MemoryStatistics.current()
+        Allocator.refresh()
         var result = ProcessUsage()
         result.cpuSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
-        result.residentBytes = memory.resident
-        result.allocatedBytes = memory.allocated
+        result.residentBytes = MemoryStatistics.residentBytes() ?? 0
+        result.allocatedBytes = Allocator.statistic("stats.allocated") ?? 0
         return result
     }
 }

@@ -29,12 +29,13 @@ extension WireElement {
 extension Array: WireValue where Element: WireElement {
     package func write(to writer: inout WireWriter) {
         writer.append(count: count)
-        Element.writeAll(self, to: &writer)
+        if !isEmpty { Element.writeAll(self, to: &writer) }
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         let count = try reader.count(leastByteCount: Element.leastByteCount)
-        self = try Element.readAll(count: count, from: &reader)
+        // Most lists of most messages are empty.
+        self = count == 0 ? [] : try Element.readAll(count: count, from: &reader)
     }
 }
 

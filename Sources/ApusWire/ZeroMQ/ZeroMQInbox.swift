@@ -53,10 +53,11 @@ package final class ZeroMQInbox<Message: WireMessage>: Inbox {
         while true {
             switch take() {
             case .message(let message): return message
-            case .rejected where skipped < Self.mostSkipped:
+            case .rejected:
                 skipped += 1
+                if skipped % Self.mostSkipped == 0, Clocks.monotonic() >= deadline { return nil }
                 continue
-            case .rejected, .nothing: break
+            case .nothing: break
             }
             let remaining = timeout > 0 ? deadline - Clocks.monotonic() : 0
             guard remaining > 0 else { return nil }
@@ -98,19 +99,19 @@ package final class ZeroMQInbox<Message: WireMessage>: Inbox {
         case woken
     }
 
+    /// To be called when `take` found nothing: ZeroMQ's descriptor (ZMQ_FD) becomes readable with what comes after that.
+    /// Polling it is one call into the system; `zmq_poll` makes four, as it looks before and after for itself.
     private func wait(_ seconds: Double) -> Waited {
-        let itemCount = 2 + watched.count
-        return withUnsafeTemporaryAllocation(of: zmq_pollitem_t.self, capacity: itemCount) { items in
-            let readable = Int16(ZMQ_POLLIN)
-            items.initializeElement(
-                at: 0, to: zmq_pollitem_t(socket: socket.pointer, fd: -1, events: readable, revents: 0))
-            var used = 1
-            for descriptor in watched + (wake.map { [$0.descriptor] } ?? []) {
-                items.initializeElement(
-                    at: used, to: zmq_pollitem_t(socket: nil, fd: descriptor, events: readable, revents: 0))
+        withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2 + watched.count) { items in
+            var used = 0
+            func add(_ descriptor: Int32) {
+                items.initializeElement(at: used, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
                 used += 1
             }
-            let result = zmq_poll(items.baseAddress, Int32(used), Int(milliseconds(seconds)))
+            add(socket.descriptor)
+            for descriptor in watched { add(descriptor) }
+            if let wake { add(wake.descriptor) }
+            let result = poll(items.baseAddress, nfds_t(used), milliseconds(seconds))
             // A signal is like a message that did not come: the caller looks at its deadline and waits again.
             guard result > 0 else { return .arrivedOrTimedOut }
             let woken = items[1..<used].contains { $0.revents != 0 }

@@ -41,6 +41,15 @@ struct ZeroMQSocket: ~Copyable {
         }
     }
 
+    /// Readable once something happened since the last call that found nothing to do (zmq_getsockopt(3), ZMQ_FD).
+    var descriptor: Int32 {
+        var descriptor: Int32 = -1
+        var size = MemoryLayout<Int32>.size
+        let result = zmq_getsockopt(pointer, ZMQ_FD, &descriptor, &size)
+        precondition(result == 0, "zmq_getsockopt(ZMQ_FD): \(String(cString: zmq_strerror(zmq_errno())))")
+        return descriptor
+    }
+
     func bind() throws(WireError) {
         if let code = uninterrupted({ zmq_bind(pointer, address) }).code {
             throw .failed(call: "zmq_bind", subject: address, code: code)

@@ -7,7 +7,7 @@ struct LifeSign {
     private var next = 0.0
 
     /// Seconds between two signs.
-    static let interval = 0.5
+    static let interval = 1.0
 
     init(_ notify: Notify) {
         self.notify = notify

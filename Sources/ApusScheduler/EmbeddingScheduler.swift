@@ -185,7 +185,8 @@ package final class EmbeddingScheduler {
         case .recordExperts(let action):
             if let reply = experts.operate(action, call: call) { answer(call, reply) }
         case .readWeights(let name, let rowCount): answer(call, readWeights(name, rowCount))
-        case .updateWeights, .nameWeights: weightWork.items.append(.init(call: call, control: control))
+        case .updateWeights, .nameWeights:
+            if !weightWork.add(control, call: call) { answer(call, WeightWork.refusal) }
         case .pause, .proceed, .releaseMemory, .resumeMemory:
             answer(call, .failed(message: "Embedding servers do not support this operation."))
         }

@@ -20,7 +20,7 @@ extension Scheduler {
         case .recordExperts(let action):
             if let reply = experts.operate(action, call: call) { answer(call, reply) }
         case .updateWeights, .nameWeights, .releaseMemory, .resumeMemory:
-            weightWork.items.append(.init(call: call, control: control))
+            if !weightWork.add(control, call: call) { answer(call, WeightWork.refusal) }
         }
     }
 

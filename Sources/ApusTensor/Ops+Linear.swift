@@ -41,9 +41,11 @@ extension TensorRuntime {
     /// themselves allow it; int8 and int4 need a row's (or group's) largest magnitude first, and `expanded`, as wide as D
     /// has inputs.
     package func gated(
-        _ x: Matrix, _ gateUp: PackedWeight, _ down: PackedWeight, expanded: Matrix, into y: Matrix, epilogue: Epilogue
+        _ x: Matrix, _ gateUp: PackedWeight, _ down: PackedWeight, expanded: @autoclosure () -> Matrix, into y: Matrix,
+        epilogue: Epilogue
     ) {
         guard gateUp.format == down.format, gateUp.format.takesNumbersAsTheyAre, gateUp.outputs % 64 == 0 else {
+            let expanded = expanded()
             linear(x, gateUp, into: expanded, epilogue: .siluMultiply)
             return linear(expanded, down, into: y, epilogue: epilogue)
         }

@@ -107,6 +107,42 @@ import Testing
         #expect(bench.streams["first"]?.ids.count == 40 && bench.streams["second"]?.ids.count == 40)
     }
 
+    @Test func whatWasLoadedInAPauseThatIsOverWaitsToo() {
+        let bench = Bench(library: library)
+        start(bench, "first", limit: 30)
+        bench.step()
+        update(bench, "w7", call: 1)
+        runJobs(bench)
+        start(bench, "second", limit: 60)
+        bench.step()
+        bench.send(.control(call: 2, .pause(.inPlace)))
+        update(bench, "w9", call: 3)
+        bench.step()
+        #expect(bench.jobs.runOne())
+        bench.step()
+        bench.send(.control(call: 4, .proceed))
+        bench.step()
+        runJobs(bench)
+        #expect(bench.worker.salts == [0: 1, 1: 7] && replies(bench)[3] == nil)
+        bench.runToIdle()
+        bench.step()
+        #expect(bench.worker.salts == [2: 9] && replies(bench)[3] != nil)
+        #expect(bench.streams["first"]?.ids == output(bench, after: prompt, limit: 30, salt: 1))
+        #expect(bench.streams["second"]?.ids == output(bench, after: prompt, limit: 60, salt: 7))
+    }
+
+    @Test func tooManyOperationsAreRefused() {
+        let bench = Bench(library: library)
+        start(bench, "old", limit: 30)
+        bench.step()
+        for call in 1...20 { update(bench, "w\(call + 1)", call: UInt64(call)) }
+        bench.step()
+        #expect(replies(bench).keys.sorted() == [17, 18, 19, 20])
+        bench.runToIdle()
+        runJobs(bench)
+        #expect(replies(bench).count == 20 && bench.scheduler.weightWork.updates == 16)
+    }
+
     @Test func whoeverRemembersIsToldOfEveryChange() {
         let bench = Bench(library: library)
         var told: [[String?]] = []

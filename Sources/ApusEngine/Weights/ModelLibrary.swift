@@ -84,7 +84,8 @@ private struct ModelCandidate: WeightCandidate {
     let kernels: String
     /// In memory at the height of loading.
     let byteCount: Int
-    /// Of weights of this shape: all of it can be used.
+    /// Of weights of this shape: nearly all of it can be used (what tensors of another type were read into cannot, as
+    /// large as the largest of them).
     let spare: SpareMemory?
     let room: @Sendable () -> Int
 

@@ -65,7 +65,7 @@ final class FrontMetrics: Sendable {
 
     // MARK: - Events
 
-    /// Tokens of a stream came.
+    /// Tokens of streams came.
     func arrived(_ arrivals: [RequestTrack.Arrival]) {
         figures.withLock { figures in
             for arrival in arrivals {

@@ -15,8 +15,9 @@ struct MLP {
 
     /// y = MLP(x), or with `accumulate` y += MLP(x). x, y: [rows, hiddenSize]
     func callAsFunction(_ x: Matrix, into y: Matrix, epilogue: Epilogue, _ context: ForwardContext) {
-        let expanded = context.expanded.matrix(rows: x.rows, columns: width)
-        context.runtime.gated(x, gateUp, down, expanded: expanded, into: y, epilogue: epilogue)
+        context.runtime.gated(
+            x, gateUp, down, expanded: context.expanded.matrix(rows: x.rows, columns: width), into: y,
+            epilogue: epilogue)
     }
 
     var byteCount: Int { gateUp.byteCount + down.byteCount }

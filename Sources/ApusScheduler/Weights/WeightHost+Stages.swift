@@ -30,6 +30,10 @@ extension WeightHost {
             guard mayLoad else { return false }
             begin(update, candidate)
             return true
+        case .ready(let update, let weights):
+            guard mayLoad else { return false }
+            putInService(weights, update, mode: .beside)
+            return true
         case .draining(let update, let candidate, let old):
             guard isPaused || !hasBegun else { return false }
             changeInPlace(update, candidate, old: old)
@@ -41,7 +45,7 @@ extension WeightHost {
         case (.checking(let update), .checked(let candidate)):
             if !mayLoad { logger.info("Requests on earlier weights end before the new ones are loaded.") }
             weightWork.stage = .waiting(update, candidate)
-        case (.loading(let update), .loaded(let weights)): putInService(weights, update, mode: .beside)
+        case (.loading(let update), .loaded(let weights)): weightWork.stage = .ready(update, weights)
         case (.loadingInPlace(let update, _), .loaded(let weights)): putInService(weights, update, mode: .inPlace)
         case (.checkingOld(let update, let candidate), .checked(let old)):
             logger.info("There is no memory for two versions of the weights: requests in flight end first.")

@@ -15,11 +15,13 @@ struct WeightWork {
         case idle
         /// The new model's files are held against the one in service.
         case checking(WeightUpdate)
-        /// The update before still has streams on the weights that it replaced: never are there more than two versions, so
-        /// that a step never makes more than two passes.
+        /// The update before still has streams on the weights that it replaced: requests never run on more than two
+        /// versions, so that a step never makes more than two passes.
         case waiting(WeightUpdate, any WeightCandidate)
         /// Beside the weights in service.
         case loading(WeightUpdate)
+        /// Loaded, and put in service as soon as that leaves two versions: a pause may have ended meanwhile.
+        case ready(WeightUpdate, any ResidentWeights)
         /// There is no room for both: the old ones must be there to return to.
         case checkingOld(WeightUpdate, any WeightCandidate)
         /// Requests in flight come to their end; new ones wait.
@@ -39,6 +41,9 @@ struct WeightWork {
         case paused
     }
 
+    /// So many may wait; whoever asks for more is refused.
+    static let patience = 16
+
     var items: [Item] = []
     var stage = Stage.idle
     /// How the last update was done, and how many there were.
@@ -56,6 +61,17 @@ struct WeightWork {
             "failures": .integer(Int64(failures)), "pending": .integer(Int64(items.count)),
         ]
     }
+
+    /// Puts an operation at the end of the line; false: too many wait already.
+    mutating func add(_ control: ControlCall, call: UInt64) -> Bool {
+        guard items.count < Self.patience else { return false }
+        items.append(Item(call: call, control: control))
+        return true
+    }
+
+    /// The answer to whom is refused.
+    static let refusal = ControlReply.failed(
+        message: "\(patience) operations on the weights wait already; try again later.")
 
     /// Another front cannot make sense of the replies to come.
     mutating func forgetCallers() {

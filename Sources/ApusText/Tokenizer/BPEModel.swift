@@ -1,5 +1,4 @@
 import ApusJSON
-import Synchronization
 
 /// Byte-pair encoding: begins with single characters and joins, again and again, the pair that was learnt first
 /// (Sennrich, Haddow, Birch 2016), with the options of Hugging Face's BPE.
@@ -12,7 +11,7 @@ final class BPEModel: TokenizerModel {
     private let byteTokens: [Int32?]?
     private let continuingPrefix: [UInt8]
     private let wordSuffix: [UInt8]
-    private let cache = Mutex(WordCache())
+    private let cache = SharedWordCache()
 
     init(_ json: JSONValue) throws(TextError) {
         let options = StageOptions(json, type: "BPE")
@@ -68,12 +67,11 @@ final class BPEModel: TokenizerModel {
             return
         }
         let isCached = piece.count <= WordCache.maximumWordLength
-        // Another thread may hold the cache; then this word is merged anew rather than waited for.
-        if isCached, cache.withLockIfAvailable({ $0.append(piece, to: &ids) }) == true { return }
+        if isCached, cache.withWords({ $0.append(piece, to: &ids) }) == true { return }
         let start = ids.count
         merge(piece, &workspace)
         for symbol in workspace.symbols where symbol.isAlive { ids.append(symbol.id) }
-        if isCached { cache.withLockIfAvailable { $0.store(piece, ids[start...]) } }
+        if isCached { cache.withWords { $0.store(piece, ids[start...]) } }
     }
 
     private func merge(_ piece: UnsafeBufferPointer<UInt8>, _ workspace: inout ModelWorkspace) {

@@ -22,18 +22,17 @@ static inline void ahead_begin(ahead *a, const void *first, size_t piece_bytes, 
     a->at = first;
     a->piece_lines = a->left = piece_bytes / CACHE_LINE;
     a->pieces = piece_bytes > 0 ? pieces : 0;
-    a->jump = stride - piece_bytes;
+    a->jump = pieces > 1 ? stride - piece_bytes : 0;
     a->pace = steps > 0 ? (pieces * a->piece_lines + steps - 1) / steps : 0;
 }
 
 static inline void ahead_step(ahead *a) {
-    for (size_t i = 0; i < a->pace && a->pieces > 0; i++) {
+    for (size_t i = 0; a->pieces > 0 && i < a->pace; i++) {
         __builtin_prefetch(a->at, 0, 2);
         a->at += CACHE_LINE;
         if (--a->left == 0) {
-            a->at += a->jump;
             a->left = a->piece_lines;
-            a->pieces--;
+            if (--a->pieces > 0) a->at += a->jump;
         }
     }
 }

@@ -74,8 +74,13 @@ def main():
                 generate(tokens, 1)
                 middle = time.perf_counter()
                 generate(tokens, 1 + steps)
-                best = max(best, batch * steps / max(1e-9, time.perf_counter() - middle - (middle - start)))
-            say(f"decode {batch} x {context}", best)
+                prompts = middle - start
+                seconds = time.perf_counter() - middle - prompts
+                # Where prompts take nearly all of it, the difference says nothing.
+                if seconds > prompts / 10:
+                    best = max(best, batch * steps / seconds)
+            if best > 0:
+                say(f"decode {batch} x {context}", best)
         for batch, length in spec.get("texts", []):
             tokens = ids(batch, length)
             mask, types = torch.ones_like(tokens), torch.zeros_like(tokens)

@@ -36,8 +36,9 @@ struct PrefillBudget {
     func rows(whileDecoding: Bool, unsettled: Int? = nil) -> Int {
         guard let chunk else { return .max }
         if whileDecoding, let unsettled {
-            let seconds = unsettled > 1 ? 0 : decodeSeconds ?? 0
-            return min(chunk, max(Self.freeRows, Int(min((prefillRate ?? 0) * seconds, 1e9))))
+            // Two passes are two steps already: only what is free beside a stream or some.
+            if unsettled > 1 { return min(chunk, Self.freeRows / 2) }
+            return min(chunk, max(Self.freeRows, Int(min((prefillRate ?? 0) * (decodeSeconds ?? 0), 1e9))))
         }
         guard let prefillRate else { return min(chunk, (whileDecoding ? 2 : 16) * Self.leastRows) }
         let seconds = whileDecoding ? max(stall, decodeSeconds ?? 0) : longest

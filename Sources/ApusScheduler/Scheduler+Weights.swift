@@ -38,14 +38,20 @@ extension Scheduler: WeightHost {
         cache.flush()
     }
 
-    func forgetCache(of generation: Int) { cache.drop(generation: generation) }
+    /// Clients whose streams have ended on those weights come back with prompts that are cold on others.
+    func forgetCache(of generation: Int) {
+        cache.drop(generation: generation)
+        unsettle()
+    }
+
+    private func unsettle() { settledAt = now + configuration.settleSeconds }
 
     func weightsWillChange() {
         if isPaused { freeze() }
     }
 
     func weightsDidChange(flushesCache: Bool) {
-        settledAt = now + configuration.settleSeconds
+        unsettle()
         moveToCurrent()
         guard flushesCache else { return }
         for generation in 0..<generations.current { cache.drop(generation: generation) }
@@ -67,7 +73,7 @@ extension Scheduler: WeightHost {
         }
     }
 
-    /// Generations that are resident shortly after the weights have changed, when the prompts that come are all cold. nil:
+    /// Generations that are resident shortly after weights have come or gone, when the prompts that come are all cold. nil:
     /// that is over, also where an old stream lives on.
     var unsettledGenerations: Int? {
         now < settledAt ? max(generations.resident.count, 1) : nil

@@ -139,7 +139,7 @@ import Testing
         #expect(abs((budget.decodeSeconds ?? 0) - 0.05) < 1e-9)
         #expect(budget.rows(whileDecoding: true) == PrefillBudget.leastRows)
         #expect(budget.rows(whileDecoding: true, unsettled: 1) == 25)
-        #expect(budget.rows(whileDecoding: true, unsettled: 2) == PrefillBudget.freeRows)
+        #expect(budget.rows(whileDecoding: true, unsettled: 2) == PrefillBudget.freeRows / 2)
         // Nobody is held up when nobody runs.
         #expect(budget.rows(whileDecoding: false, unsettled: 2) == 750)
     }

@@ -174,6 +174,15 @@ import Testing
         bench.generate("cold", (0..<400).map { Int32($0 % 50 + 2) }, limit: 2)
         while bench.streams["old"]?.finish == nil { bench.step() }
         #expect(rows.contains { $0 > 2 } && rows.allSatisfy { $0 <= 1 + PrefillBudget.freeRows }, "\(rows)")
+        // Nor do those of clients who come back when the last old stream has ended.
+        bench.time.now += 3
+        start(bench, "next", limit: 40)
+        bench.step()
+        rows = []
+        bench.generate("colder", (0..<400).map { Int32($0 % 30 + 5) }, limit: 2)
+        for _ in 0..<10 { bench.step() }
+        #expect(rows.contains { $0 > 2 } && rows.allSatisfy { $0 < PrefillBudget.leastRows }, "\(rows)")
+        bench.runToIdle()
         // Not for ever.
         bench.time.now += 3
         bench.step()

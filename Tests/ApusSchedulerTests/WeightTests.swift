@@ -45,6 +45,16 @@ import Testing
         bench.step()
     }
 
+    /// A stream on the first weights, and one on those that came while it ran.
+    private func startTwoVersions(_ bench: Bench, limits: (first: Int, second: Int)) {
+        start(bench, "first", limit: limits.first)
+        bench.step()
+        update(bench, "w7", call: 1)
+        runJobs(bench)
+        start(bench, "second", limit: limits.second)
+        bench.step()
+    }
+
     @Test func whoRunsEndsOnTheOldWeightsAndWhoComesBeginsOnTheNew() {
         let bench = Bench(library: library)
         start(bench, "old")
@@ -73,12 +83,7 @@ import Testing
 
     @Test func thirdVersionWaitsForTheEndOfTheFirst() {
         let bench = Bench(library: library)
-        start(bench, "first", limit: 30)
-        bench.step()
-        update(bench, "w7", call: 1)
-        runJobs(bench)
-        start(bench, "second", limit: 60)
-        bench.step()
+        startTwoVersions(bench, limits: (30, 60))
         update(bench, "w9", call: 2)
         runJobs(bench)
         #expect(bench.worker.salts == [0: 1, 1: 7] && replies(bench)[2] == nil)
@@ -92,12 +97,7 @@ import Testing
 
     @Test func frozenStreamsOfTwoVersionsGoOverToTheThird() {
         let bench = Bench(library: library)
-        start(bench, "first", limit: 40)
-        bench.step()
-        update(bench, "w7", call: 1)
-        runJobs(bench)
-        start(bench, "second", limit: 40)
-        bench.step()
+        startTwoVersions(bench, limits: (40, 40))
         bench.send(.control(call: 2, .pause(.inPlace)))
         update(bench, "w9", call: 3)
         runJobs(bench)
@@ -109,12 +109,7 @@ import Testing
 
     @Test func whatWasLoadedInAPauseThatIsOverWaitsToo() {
         let bench = Bench(library: library)
-        start(bench, "first", limit: 30)
-        bench.step()
-        update(bench, "w7", call: 1)
-        runJobs(bench)
-        start(bench, "second", limit: 60)
-        bench.step()
+        startTwoVersions(bench, limits: (30, 60))
         bench.send(.control(call: 2, .pause(.inPlace)))
         update(bench, "w9", call: 3)
         bench.step()

@@ -54,7 +54,7 @@ extension MappedFile {
     }
 
     /// All of it, copied.
-    func contents() throws(CheckpointError) -> [UInt8] {
+    package func contents() throws(CheckpointError) -> [UInt8] {
         let count = bytes.count
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
         defer { memory.deallocate() }

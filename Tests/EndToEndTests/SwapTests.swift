@@ -100,6 +100,23 @@ import Testing
         #expect(after == before)
     }
 
+    /// Taken, as SGLang takes it; but texts are the launch's tokenizer's, and the log says that once.
+    @Test func anotherTokenizerIsTakenAndNamed() throws {
+        let variants = (1...3).map { ModelVariant(of: Fixture.model("qwen2"), seed: $0) }
+        let file = try JSONValue(parsing: ModelVariant.bytes(of: "\(variants[0].path)/tokenizer.json"), options: .files)
+        var members = try #require(file.objectValue)
+        members["pre_tokenizer"] = .null
+        for variant in variants[1...] { variant.write(JSONValue.object(members).description, to: "tokenizer.json") }
+        let server = try Server.serving()
+        let tokens = try HTTPClient(port: server.port).post("/tokenize", ["prompt": "Two words, 12."]).text
+        let words = "is another (pre_tokenizer): texts go on being read and written with the launch's."
+        for (variant, count) in zip(variants, [0, 1, 1]) {
+            #expect(try update(server, variant.path).status == 200)
+            #expect(server.log.split(separator: words).count - 1 == count, "\(server.log)")
+        }
+        #expect(try HTTPClient(port: server.port).post("/tokenize", ["prompt": "Two words, 12."]).text == tokens)
+    }
+
     @Test func whatServedBeforeACrashServesAfterIt() throws {
         let variant = ModelVariant(of: Fixture.model("qwen2"), seed: 1)
         let server = try Server.serving()

@@ -25,6 +25,16 @@ struct ModelFiles {
         }
     }
 
+    /// Copied, whatever happens to the file meanwhile; nil if there is no such file.
+    func bytes(_ name: String) throws(TextError) -> [UInt8]? {
+        guard let file = try file(name) else { return nil }
+        do {
+            return try file.contents()
+        } catch {
+            throw .unreadable(path: path(name), reason: "\(error)")
+        }
+    }
+
     func text(_ name: String) throws(TextError) -> String? {
         guard let file = try file(name) else { return nil }
         guard let text = String(validating: file.bytes, as: UTF8.self) else {

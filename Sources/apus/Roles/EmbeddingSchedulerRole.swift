@@ -75,7 +75,7 @@ struct EmbeddingSchedulerRole {
             ).description
         let scheduler = EmbeddingScheduler(
             configuration: configuration, worker: worker, inbox: inbox, front: front, logger: role.logger,
-            library: library(model, worker.pool), wake: { wake.wake() })
+            library: try library(model, worker.pool), wake: { wake.wake() })
         log(model, scheduler.limits, chunk: chunk)
 
         let directory = role.directory
@@ -95,12 +95,16 @@ struct EmbeddingSchedulerRole {
     }
 
     /// What may take the model's place.
-    private func library(_ model: EmbeddingModel, _ pool: KVPool?) -> ModelLibrary {
-        let (role, loader) = (role, loader)
+    private func library(_ model: EmbeddingModel, _ pool: KVPool?) throws -> ModelLibrary {
+        let (role, loader, tokenizers) = (role, loader, try TokenizerWatch(role))
         return ModelLibrary(
             replacing: EmbeddingShape(loader, weightByteCount: model.weightByteCount),
             on: model.runtime, room: { ModelLibrary.room(beside: pool) }
-        ) { path, format in try Self.open(role, path, format, like: loader) }
+        ) { path, format in
+            let found = try Self.open(role, path, format, like: loader)
+            tokenizers.look(at: path)
+            return found
+        }
     }
 
     /// Another model, checked by itself.

@@ -51,8 +51,11 @@ struct SchedulerRole {
 
         let role = role
         let quantization = launched.quantization
+        let tokenizers = try TokenizerWatch(role)
         let open: @Sendable (String?, String?) throws -> ModelLoader = { path, format in
-            try ModelFiles.loader(role, path: path, format: format, quantization: quantization)
+            let loader = try ModelFiles.loader(role, path: path, format: format, quantization: quantization)
+            tokenizers.look(at: path)
+            return loader
         }
         let runtime = try TensorRuntime(
             threads: plan.threadCount, cores: plan.processors, placesMemory: plan.nodeCount > 1,

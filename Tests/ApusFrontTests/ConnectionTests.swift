@@ -86,6 +86,35 @@ import Testing
         }
     }
 
+    /// HTTP/1.0 has no chunks: the end of the connection is the end of a stream.
+    @Test(arguments: ["", "Connection: keep-alive\r\n", "Expect: 100-continue\r\n"], [true, false])
+    func clientsOfHTTP10AreAnsweredInIt(header: String, isStream: Bool) async throws {
+        try await withFront(.live) { server in
+            let port = try port(server)
+            let body = #"{"text":"abc","stream":\#(isStream),"sampling_params":{"max_new_tokens":40}}"#
+            let (text, seconds) = await onThread {
+                let client = RawClient(port: port)
+                // One of the newer version goes before it on the same connection.
+                client.sendGenerate(#"{"text":"z","stream":true,"sampling_params":{"max_new_tokens":1}}"#)
+                let start = Clocks.monotonic()
+                client.send(
+                    "POST /generate HTTP/1.0\r\n\(header)Content-Type: application/json\r\n"
+                        + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                return (client.receive(), Clocks.monotonic() - start)
+            }
+            let answers = text.components(separatedBy: "HTTP/1.0 200 OK\r\n")
+            try #require(answers.count == 2 && seconds < 9, "\(text)")
+            #expect(answers[0].hasPrefix("HTTP/1.1 200 OK\r\n") && answers[0].hasSuffix("\r\n0\r\n\r\n"))
+            let parts = answers[1].components(separatedBy: "\r\n\r\n")
+            try #require(parts.count == 2)
+            let head = parts[0].lowercased()
+            #expect(!head.contains("transfer-encoding") && head.contains("connection: close"))
+            #expect(head.contains("content-length") != isStream)
+            #expect(parts[1].hasPrefix(isStream ? "data: {" : "{") && parts[1].contains(#""completion_tokens":40"#))
+            #expect(parts[1].hasSuffix(isStream ? "}\n\ndata: [DONE]\n\n" : "}"))
+        }
+    }
+
     @Test func connectionsServeSeveralRequestsAlsoPipelined() async throws {
         try await withFront(.live) { server in
             let port = try port(server)

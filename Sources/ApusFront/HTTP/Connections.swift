@@ -59,7 +59,9 @@ final class Connections: Sendable {
     func makeHandler() -> any RemovableChannelHandler { ConnectionWatch(self) }
 
     fileprivate func add(_ channel: any Channel) -> ConnectionState {
-        let state = ConnectionState(lane: ChunkLane(channel.pipeline.syncOperations))
+        let pipeline = channel.pipeline.syncOperations
+        let state = ConnectionState(lane: ChunkLane(pipeline))
+        OlderClients.serve(pipeline, lane: state.lane)
         states.withLock { $0[ObjectIdentifier(channel)] = state }
         return state
     }

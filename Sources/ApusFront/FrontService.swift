@@ -26,7 +26,7 @@ final class FrontService: Sendable {
     let bodies: BodyReader
     let grammars: GrammarDesk
     let observer: RequestObserver
-    let connections = Connections()
+    let connections: Connections
     let sessions = SessionTable()
     let settings: LiveSettings
     /// Seconds of the Unix clock.
@@ -41,7 +41,11 @@ final class FrontService: Sendable {
         settings = LiveSettings(configuration.access)
         let ring = RingThread(wake: wake)
         let observer = RequestObserver(configuration, logger: logger)
-        let board = ReplyBoard(limit: configuration.maximumInFlight, observer: observer) { ring.post($0) }
+        let connections = Connections()
+        let board = ReplyBoard(
+            limit: configuration.maximumInFlight, observer: observer, together: connections.executors.together
+        ) { ring.post($0) }
+        self.connections = connections
         self.observer = observer
         self.ring = ring
         self.board = board

@@ -3,6 +3,7 @@ import ApusJSON
 import ApusWire
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import ApusFront
@@ -55,6 +56,25 @@ import Testing
         #expect(sums == 10 * (0..<20).reduce(0, +))
     }
 
+    @Test func tasksWokenTogetherBeginWhenAllAreAwake() async {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let executors = EventLoopExecutors()
+        let executor = executors.executor(of: loop)
+        #expect(executors.executor(of: loop) === executor)
+        let count = Count()
+        await withTaskGroup(of: Void.self) { group in
+            executors.together {
+                for _ in 0..<3 {
+                    group.addTask(executorPreference: executor) { count.value.withLock { $0 += 1 } }
+                    // Only the tasks wait, not the loop.
+                    try? loop.submit {}.wait()
+                }
+                #expect(count.value.withLock(\.self) == 0)
+            }
+        }
+        #expect(count.value.withLock(\.self) == 3)
+    }
+
     @Test(
         arguments: [
             ([:], true), (["text": ["a", "b"]], true), (["return_text_in_logprobs": true], true),
@@ -88,4 +108,8 @@ import Testing
             #expect(texts[0].utf8.count == 40 && texts[0] == texts[1])
         }
     }
+}
+
+private final class Count: Sendable {
+    let value = Mutex(0)
 }

@@ -8,13 +8,15 @@ import NIOHTTP1
 /// Only for bodies of unknown length, between their head and their end.
 final class ChunkLane: @unchecked Sendable {
     // @unchecked: what can change is touched on the event loop only.
-    let loop: any EventLoop
+    let executor: EventLoopExecutor
+    private let loop: any EventLoop
     private var encoder: ChannelHandlerContext?
 
     /// On the connection's event loop; nil: its handlers are not those of HTTP/1.1.
-    init?(_ pipeline: ChannelPipeline.SynchronousOperations) {
+    init?(_ pipeline: ChannelPipeline.SynchronousOperations, _ executors: EventLoopExecutors) {
         guard let encoder = try? pipeline.context(handlerType: HTTPResponseEncoder.self) else { return nil }
         loop = encoder.eventLoop
+        executor = executors.executor(of: loop)
         self.encoder = encoder
     }
 

@@ -45,6 +45,7 @@ final class ConnectionState: Sendable {
 
 /// The open connections, found by their channel: request handlers know no more than that of theirs.
 final class Connections: Sendable {
+    let executors = EventLoopExecutors()
     private let states = Mutex<[ObjectIdentifier: ConnectionState]>([:])
 
     /// nil for channels without a watch, as in tests without sockets.
@@ -60,7 +61,7 @@ final class Connections: Sendable {
 
     fileprivate func add(_ channel: any Channel) -> ConnectionState {
         let pipeline = channel.pipeline.syncOperations
-        let state = ConnectionState(lane: ChunkLane(pipeline))
+        let state = ConnectionState(lane: ChunkLane(pipeline, executors))
         OlderClients.serve(pipeline, lane: state.lane)
         states.withLock { $0[ObjectIdentifier(channel)] = state }
         return state

@@ -36,7 +36,7 @@ extension Response {
             status: .ok,
             headers: [.contentType: type, .cacheControl: "no-cache"],
             body: ResponseBody { writer in
-                try await withTaskExecutorPreference(lane.map { EventLoopExecutor($0.loop) }) {
+                try await withTaskExecutorPreference(lane?.executor) {
                     var events = EventWriter(writer, lane: lane)
                     try await write(&events)
                     try await writer.finish(nil)

@@ -50,15 +50,22 @@ final class ReplyBoard: Sendable {
     private let state: Mutex<State>
     private let limit: Int
     private let observer: RequestObserver?
+    private let together: @Sendable (() -> Void) -> Void
     private let send: @Sendable (FrontToScheduler) -> Bool
 
-    /// `limit`: entries at one time. `send` hands a message to the ring thread; false when a new request was not taken.
+    /// - Parameters:
+    ///   - limit: entries at one time.
+    ///   - together: runs what wakes many readers.
+    ///   - send: hands a message to the ring thread; false when a new request was not taken.
     init(
-        limit: Int, observer: RequestObserver? = nil, send: @escaping @Sendable (FrontToScheduler) -> Bool
+        limit: Int, observer: RequestObserver? = nil,
+        together: @escaping @Sendable (() -> Void) -> Void = { $0() },
+        send: @escaping @Sendable (FrontToScheduler) -> Bool
     ) {
         state = Mutex(State(serial: UInt64.random(in: 0..<(1 << 48))))
         self.limit = limit
         self.observer = observer
+        self.together = together
         self.send = send
     }
 
@@ -149,7 +156,7 @@ final class ReplyBoard: Sendable {
                 }
             }
         }
-        for reader in readers { reader.resume() }
+        together { for reader in readers { reader.resume() } }
         if !gaps.isEmpty { post(.resend(rids: gaps)) }
         if !ended.isEmpty { post(.release(rids: ended)) }
     }

@@ -47,7 +47,7 @@ extension DetokenizerToFront: LinkMessage {
 
 extension TextDelta: WireElement {
     package static var leastByteCount: Int {
-        2 * String.leastByteCount + 2 * 8 + 5 * 4 + 1 + Usage.byteCount + Timing.byteCount
+        2 * String.leastByteCount + 2 * 8 + 4 + TokenExtras.leastByteCount + 1 + Usage.byteCount + Timing.byteCount
     }
 
     package func write(to writer: inout WireWriter) {
@@ -56,21 +56,24 @@ extension TextDelta: WireElement {
         writer.append(ids)
         writer.append(textStart)
         writer.append(text)
-        writer.append(logprobs)
-        writer.append(promptLogprobs)
-        writer.append(hidden)
-        writer.append(promptHidden)
+        writer.append(TokenExtras(self))
         writer.append(finish)
         writer.append(usage)
         writer.append(timing)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
-        self.init(
-            rid: try reader.value(), start: try reader.value(), ids: try reader.value(),
-            textStart: try reader.value(), text: try reader.value(), logprobs: try reader.value(),
-            promptLogprobs: try reader.value(), hidden: try reader.value(), promptHidden: try reader.value(),
-            finish: try reader.value(), usage: try reader.value(), timing: try reader.value())
+        rid = try reader.value()
+        start = try reader.value()
+        ids = try reader.value()
+        textStart = try reader.value()
+        text = try reader.value()
+        let extras = try reader.value(TokenExtras.self)
+        (logprobs, promptLogprobs) = (extras.logprobs, extras.promptLogprobs)
+        (hidden, promptHidden) = (extras.hidden, extras.promptHidden)
+        finish = try reader.value()
+        usage = try reader.value()
+        timing = try reader.value()
     }
 }
 

@@ -1,52 +1,65 @@
 package import ApusCore
 
 extension SchedulerFigures: WireValue {
-    private static let integers: [any WritableKeyPath<SchedulerFigures, Int> & Sendable] = [
-        \.evictableTokens, \.sequenceTokens, \.waitingTokens, \.retractedWaiting, \.pausedRequests, \.grammarRequests,
-        \.steps, \.prefilledTokens, \.cachedTokens, \.decodedTokens, \.generatedTokens, \.retractions,
-        \.retractedInputTokens,
-        \.retractedOutputTokens, \.evictedTokens, \.weightUpdates, \.weightFailures,
-        \.grammarTotal, \.grammarCacheHits, \.grammarsAborted, \.grammarTimeouts,
-    ]
+    /// The numbers that are written one after the other: one list for both ends.
+    private mutating func visitIntegers(_ visit: (inout Int) throws(FrameError) -> Void) throws(FrameError) {
+        try visit(&evictableTokens)
+        try visit(&sequenceTokens)
+        try visit(&waitingTokens)
+        try visit(&retractedWaiting)
+        try visit(&pausedRequests)
+        try visit(&grammarRequests)
+        try visit(&steps)
+        try visit(&prefilledTokens)
+        try visit(&cachedTokens)
+        try visit(&decodedTokens)
+        try visit(&generatedTokens)
+        try visit(&retractions)
+        try visit(&retractedInputTokens)
+        try visit(&retractedOutputTokens)
+        try visit(&evictedTokens)
+        try visit(&weightUpdates)
+        try visit(&weightFailures)
+        try visit(&grammarTotal)
+        try visit(&grammarCacheHits)
+        try visit(&grammarsAborted)
+        try visit(&grammarTimeouts)
+    }
+
+    private mutating func visitSeconds(_ visit: (inout Double) throws(FrameError) -> Void) throws(FrameError) {
+        try visit(&newTokenRatio)
+        try visit(&hitRate)
+        try visit(&weightLoadSeconds)
+        try visit(&prefillSeconds)
+        try visit(&stages.wait)
+        try visit(&stages.receive)
+        try visit(&stages.schedule)
+        try visit(&stages.forward)
+        try visit(&stages.output)
+        try visit(&stages.reply)
+    }
 
     package func write(to writer: inout WireWriter) {
-        for path in Self.integers { writer.append(self[keyPath: path]) }
-        writer.append(newTokenRatio)
-        writer.append(hitRate)
-        writer.append(weightLoadSeconds)
-        writer.append(prefillSeconds)
-        writer.append(stages)
+        var copy = self
+        try? copy.visitIntegers { writer.append($0) }
+        try? copy.visitSeconds { writer.append($0) }
         writer.append(decodeMoments)
-        writer.append(forwardSeconds)
-        writer.append(evictionSeconds)
-        writer.append(grammarSeconds)
+        for histogram in [forwardSeconds, evictionSeconds, grammarSeconds] {
+            writer.append(histogram.counts)
+            writer.append(histogram.sum)
+        }
         writer.append(process)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init()
-        for path in Self.integers { self[keyPath: path] = try reader.value() }
-        newTokenRatio = try reader.value()
-        hitRate = try reader.value()
-        weightLoadSeconds = try reader.value()
-        prefillSeconds = try reader.value()
-        stages = try reader.value()
+        try visitIntegers { (number) throws(FrameError) in number = try reader.value() }
+        try visitSeconds { (number) throws(FrameError) in number = try reader.value() }
         decodeMoments = try reader.value()
-        forwardSeconds = try reader.value()
-        evictionSeconds = try reader.value()
-        grammarSeconds = try reader.value()
+        forwardSeconds = try Histogram(Self.forwardBounds, from: &reader)
+        evictionSeconds = try Histogram(Self.evictionBounds, from: &reader)
+        grammarSeconds = try Histogram(Self.grammarBounds, from: &reader)
         process = try reader.value()
-    }
-}
-
-extension StageSeconds: WireValue {
-    package func write(to writer: inout WireWriter) {
-        for (_, path) in Self.names { writer.append(self[keyPath: path]) }
-    }
-
-    package init(from reader: inout WireReader) throws(FrameError) {
-        self.init()
-        for (_, path) in Self.names { self[keyPath: path] = try reader.value() }
     }
 }
 
@@ -84,15 +97,10 @@ extension ProcessUsage: WireValue {
     }
 }
 
-extension Histogram: WireValue {
-    package func write(to writer: inout WireWriter) {
-        writer.append(bounds)
-        writer.append(counts)
-        writer.append(sum)
-    }
-
-    package init(from reader: inout WireReader) throws(FrameError) {
-        let read = Histogram(bounds: try reader.value(), counts: try reader.value(), sum: try reader.value())
+extension Histogram {
+    /// Edges do not travel: both ends have them from the same place.
+    fileprivate init(_ bounds: [Double], from reader: inout WireReader) throws(FrameError) {
+        let read = Histogram(bounds: bounds, counts: try reader.value(), sum: try reader.value())
         guard let read else { throw .invalid("histogram") }
         self = read
     }

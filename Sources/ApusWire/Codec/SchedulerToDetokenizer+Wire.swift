@@ -45,7 +45,7 @@ extension SchedulerToDetokenizer: LinkMessage {
 
 extension TokenUpdate: WireElement {
     package static var leastByteCount: Int {
-        String.leastByteCount + 1 + 8 + 5 * 4 + 1 + Usage.byteCount + Timing.byteCount
+        String.leastByteCount + 1 + 8 + 4 + TokenExtras.leastByteCount + 1 + Usage.byteCount + Timing.byteCount
     }
 
     package func write(to writer: inout WireWriter) {
@@ -53,21 +53,61 @@ extension TokenUpdate: WireElement {
         writer.append(opening)
         writer.append(start)
         writer.append(ids)
-        writer.append(logprobs)
-        writer.append(promptLogprobs)
-        writer.append(hidden)
-        writer.append(promptHidden)
+        writer.append(TokenExtras(self))
         writer.append(finish)
         writer.append(usage)
         writer.append(timing)
     }
 
     package init(from reader: inout WireReader) throws(FrameError) {
-        self.init(
-            rid: try reader.value(), opening: try reader.value(), start: try reader.value(), ids: try reader.value(),
-            logprobs: try reader.value(), promptLogprobs: try reader.value(), hidden: try reader.value(),
-            promptHidden: try reader.value(), finish: try reader.value(), usage: try reader.value(),
-            timing: try reader.value())
+        rid = try reader.value()
+        opening = try reader.value()
+        start = try reader.value()
+        ids = try reader.value()
+        let extras = try reader.value(TokenExtras.self)
+        (logprobs, promptLogprobs) = (extras.logprobs, extras.promptLogprobs)
+        (hidden, promptHidden) = (extras.hidden, extras.promptHidden)
+        finish = try reader.value()
+        usage = try reader.value()
+        timing = try reader.value()
+    }
+}
+
+/// What most streams never have: one byte then.
+struct TokenExtras: WireValue {
+    static let leastByteCount = 1
+
+    var logprobs: [TokenLogprobs] = []
+    var promptLogprobs: [TokenLogprobs] = []
+    var hidden: [HiddenState] = []
+    var promptHidden: [HiddenState] = []
+
+    init(_ update: TokenUpdate) {
+        (logprobs, promptLogprobs) = (update.logprobs, update.promptLogprobs)
+        (hidden, promptHidden) = (update.hidden, update.promptHidden)
+    }
+
+    init(_ delta: TextDelta) {
+        (logprobs, promptLogprobs) = (delta.logprobs, delta.promptLogprobs)
+        (hidden, promptHidden) = (delta.hidden, delta.promptHidden)
+    }
+
+    func write(to writer: inout WireWriter) {
+        let isEmpty = logprobs.isEmpty && promptLogprobs.isEmpty && hidden.isEmpty && promptHidden.isEmpty
+        writer.append(!isEmpty)
+        guard !isEmpty else { return }
+        writer.append(logprobs)
+        writer.append(promptLogprobs)
+        writer.append(hidden)
+        writer.append(promptHidden)
+    }
+
+    init(from reader: inout WireReader) throws(FrameError) {
+        guard try reader.value(Bool.self) else { return }
+        logprobs = try reader.value()
+        promptLogprobs = try reader.value()
+        hidden = try reader.value()
+        promptHidden = try reader.value()
     }
 }
 
@@ -143,7 +183,7 @@ extension Usage: WireValue {
     package init(from reader: inout WireReader) throws(FrameError) {
         self.init(
             promptTokens: try reader.value(), cachedTokens: try reader.value(),
-            completionTokens: try reader.value(), retractions: try reader.value(), weights: try reader.value())
+            completionTokens: try reader.value(), retractions: try reader.value(), weights: try reader.weights())
     }
 }
 

@@ -14,7 +14,7 @@ package enum WireFormat {
     package static let magic: UInt32 = 0x5355_5041  // "APUS" read as a little-endian number
 
     /// Raised whenever the bytes of any message change: all roles of one server run the same version.
-    package static let version: UInt16 = 10
+    package static let version: UInt16 = 11
 
     /// No frame is larger: a sender splits batches, a receiver drops the connection before it allocates.
     /// A prompt of a million tokens takes 4 MB.

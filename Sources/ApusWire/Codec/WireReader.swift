@@ -4,6 +4,8 @@
 /// Reads raw memory because the bytes belong to ZeroMQ; valid only inside the closure that lent them.
 package struct WireReader {
     private var rest: UnsafeRawBufferPointer
+    /// The last weights read, and how they were written.
+    private var known: (bytes: UnsafeRawBufferPointer, weights: [WeightSpan])?
 
     init(_ bytes: UnsafeRawBufferPointer) {
         rest = bytes
@@ -31,6 +33,19 @@ package struct WireReader {
 
     mutating func value<Value: WireValue>(_: Value.Type = Value.self) throws(FrameError) -> Value {
         try Value(from: &self)
+    }
+
+    /// The weights of a stream, which in most messages are the same for all: then they are one array.
+    mutating func weights() throws(FrameError) -> [WeightSpan] {
+        // No encoding is the beginning of another.
+        if let known, known.bytes.elementsEqual(rest.prefix(known.bytes.count)) {
+            _ = try take(known.bytes.count)
+            return known.weights
+        }
+        let start = rest
+        let weights = try value([WeightSpan].self)
+        known = (UnsafeRawBufferPointer(rebasing: start.dropLast(rest.count)), weights)
+        return weights
     }
 
     /// The tag of a message or of an enum's case; one that the enum does not have is refused.

@@ -135,7 +135,10 @@ extension String: WireElement {
 
     package init(from reader: inout WireReader) throws(FrameError) {
         let bytes = try reader.take(try reader.count(leastByteCount: 1))
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalid("text that is not UTF-8") }
+        // Decoding repairs what is wrong, at several times the speed at which validating finds it.
+        var text = String(decoding: bytes, as: UTF8.self)
+        let isWhole = text.withUTF8 { UnsafeRawBufferPointer($0).elementsEqual(bytes) }
+        guard isWhole else { throw .invalid("text that is not UTF-8") }
         self = text
     }
 }

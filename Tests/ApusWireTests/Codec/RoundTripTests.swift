@@ -44,6 +44,19 @@ import Testing
     }
 
     /// The same dictionary must not encode differently from run to run.
+    /// Some versions begin as others do, and some streams have several or none.
+    @Test func eachStreamKeepsItsOwnWeights() throws {
+        let spans = ["v", "v1", ""].map { WeightSpan(version: $0, start: 0) }
+        let lists = [[spans[0]], [spans[0]], [spans[1]], [], [spans[2]], [spans[0], spans[1]], [spans[0]], []]
+        let deltas = lists.enumerated().map { index, weights in
+            TextDelta(
+                rid: "\(index)", start: 0, ids: [1], textStart: 0, text: "a",
+                usage: Usage(promptTokens: 1, weights: weights), timing: Timing())
+        }
+        let message = DetokenizerToFront.deltas(deltas)
+        #expect(try DetokenizerToFront.decoded(message.encoded()) == message)
+    }
+
     @Test func logitBiasesTravelInOrder() throws {
         var forwards = SamplingParameters()
         var backwards = SamplingParameters()

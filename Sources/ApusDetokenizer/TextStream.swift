@@ -45,6 +45,7 @@ final class TextStream {
         usage = update.usage
         timing = update.timing
         if received == 0 { (promptLogprobs, promptHidden) = (update.promptLogprobs, update.promptHidden) }
+        if watch == nil { return passOn(update) }
         for index in update.ids.indices.dropFirst(received - update.start) {
             let logprobs = index < update.logprobs.count ? update.logprobs[index] : nil
             let hidden = index < update.hidden.count ? update.hidden[index] : nil
@@ -58,11 +59,29 @@ final class TextStream {
         return delta(finish: finish)
     }
 
+    /// Where nothing is looked for, all that is new leaves at once.
+    private func passOn(_ update: TokenUpdate) -> TextDelta? {
+        let known = received - update.start
+        hasEnded = update.finish != nil
+        guard hasEnded || update.ids.count > known || !promptLogprobs.isEmpty || !promptHidden.isEmpty
+        else { return nil }
+        var news = News()
+        // All of it, but after a restart.
+        news.ids = known == 0 ? update.ids : Array(update.ids.dropFirst(known))
+        news.logprobs = known == 0 ? update.logprobs : Array(update.logprobs.dropFirst(known))
+        news.hidden = known == 0 ? update.hidden : Array(update.hidden.dropFirst(known))
+        received += news.ids.count
+        let shown = isTrimmed(update.finish) ? news.ids.dropLast() : news.ids[...]
+        for token in shown { news.text += decoder.append(spelled(token)) }
+        if hasEnded { news.text += decoder.finish() }
+        return makeDelta(news, finish: update.finish)
+    }
+
     /// The stream's last word when it cannot go on.
     func failure(_ reason: FinishReason) -> TextDelta {
         held.removeAll()
         hasEnded = true
-        return makeDelta([], finish: reason)
+        return makeDelta(News(), finish: reason)
     }
 
     // MARK: - In
@@ -76,8 +95,7 @@ final class TextStream {
         _ token: Int32, _ logprobs: TokenLogprobs?, _ hidden: HiddenState?, isHidden: Bool
     ) -> StopWatch.Match? {
         received += 1
-        // Models may have more rows than their tokenizer has tokens; the reference reads those as token 0.
-        let known = token >= 0 && Int(token) < vocabularySize ? token : 0
+        let known = spelled(token)
         var piece = Piece(
             token: token, logprobs: logprobs, hidden: hidden, text: isHidden ? "" : decoder.append(known))
         piece.begin(watch)
@@ -85,6 +103,11 @@ final class TextStream {
         piece.end(watch)
         held.append(piece)
         return match
+    }
+
+    /// Models may have more rows than their tokenizer has tokens; the reference reads those as token 0.
+    private func spelled(_ token: Int32) -> Int32 {
+        token >= 0 && Int(token) < vocabularySize ? token : 0
     }
 
     private func takeEnd() -> StopWatch.Match? {
@@ -117,19 +140,29 @@ final class TextStream {
         let count = finish == nil ? held.firstIndex { !$0.isSafe(watch) } ?? held.count : held.count
         guard finish != nil || count > 0 || !promptLogprobs.isEmpty || !promptHidden.isEmpty else { return nil }
         defer { held.removeFirst(count) }
-        return makeDelta(held[..<count], finish: finish)
+        var news = News()
+        for piece in held[..<count] {
+            if let token = piece.token { news.ids.append(token) }
+            news.text += piece.text
+            if let logprobs = piece.logprobs { news.logprobs.append(logprobs) }
+            if let hidden = piece.hidden { news.hidden.append(hidden) }
+        }
+        return makeDelta(news, finish: finish)
     }
 
-    private func makeDelta(_ pieces: ArraySlice<Piece>, finish: FinishReason?) -> TextDelta {
+    /// What leaves together.
+    private struct News {
+        var ids: [Int32] = []
+        var text = ""
+        var logprobs: [TokenLogprobs] = []
+        var hidden: [HiddenState] = []
+    }
+
+    private func makeDelta(_ news: News, finish: FinishReason?) -> TextDelta {
         var delta = TextDelta(
-            rid: rid, start: sentTokens, ids: [], textStart: sentBytes, text: "", promptLogprobs: promptLogprobs,
-            promptHidden: promptHidden, finish: finish, usage: usage, timing: timing)
-        for piece in pieces {
-            if let token = piece.token { delta.ids.append(token) }
-            delta.text += piece.text
-            if let logprobs = piece.logprobs { delta.logprobs.append(logprobs) }
-            if let hidden = piece.hidden { delta.hidden.append(hidden) }
-        }
+            rid: rid, start: sentTokens, ids: news.ids, textStart: sentBytes, text: news.text, logprobs: news.logprobs,
+            promptLogprobs: promptLogprobs, hidden: news.hidden, promptHidden: promptHidden, finish: finish,
+            usage: usage, timing: timing)
         promptLogprobs = []
         promptHidden = []
         sentTokens += delta.ids.count

@@ -55,7 +55,7 @@ final class RequestObserver: Sendable {
     // MARK: - Samples
 
     /// Tokens of streams came.
-    func arrived(_ arrivals: [RequestTrack.Arrival]) { metrics?.arrived(arrivals) }
+    func arrived(_ arrivals: @autoclosure () -> [RequestTrack.Arrival]) { metrics?.arrived(arrivals()) }
 
     /// A sample has its one ending; nil: its client left, or the scheduler did.
     func ended(_ track: RequestTrack, _ finish: FinishReason?) {

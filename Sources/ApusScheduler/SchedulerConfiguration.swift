@@ -83,7 +83,7 @@ package struct SchedulerConfiguration: Sendable {
     /// Finished outputs kept for a detokenizer that restarts, until the front releases them.
     package var ledgerCount = 16384
     package var ledgerSeconds = 600.0
-    package var heartbeatInterval = 0.25
+    package var heartbeatInterval = 0.5
     /// Decode steps a log line.
     package var decodeLogInterval = 40
     /// Facts for `SchedulerReady.details`: one JSON object.

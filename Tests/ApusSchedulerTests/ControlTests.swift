@@ -94,7 +94,7 @@ import Testing
         #expect(beats() == [false])
         bench.scheduler.step()
         #expect(beats() == [])
-        bench.time.now += 0.26
+        bench.time.now += 0.51
         bench.scheduler.step()
         #expect(beats() == [false])
         start(bench, limit: 3)
@@ -177,7 +177,7 @@ import Testing
         }
         #expect(bench.front.messages.first == .ready(bench.scheduler.ready))
         // Two quiet turns, then two steps of work, then the turns in which the detokenizer takes nothing.
-        #expect(bench.inbox.waits == [0.25, 0.25, 0.005, 0.005])
+        #expect(bench.inbox.waits == [0.5, 0.5, 0.005, 0.005])
     }
 
     @Test func servesOverLinksBetweenThreads() throws {

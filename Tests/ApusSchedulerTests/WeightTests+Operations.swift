@@ -154,7 +154,7 @@ extension WeightTests {
             turns += 1
             return turns > 2
         }
-        #expect(bench.inbox.waits == [0.25])
+        #expect(bench.inbox.waits == [0.5])
         let beats = bench.front.drain().compactMap { if case .heartbeat(let beat, _) = $0 { beat.isBusy } else { nil } }
         #expect(beats.last == false)
     }

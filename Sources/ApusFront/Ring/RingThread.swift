@@ -38,8 +38,10 @@ final class RingThread: Sendable {
     private let epoch = UInt64.random(in: 1 ... .max)
     private let thread = Mutex<NamedThread?>(nil)
 
-    /// Seconds between two looks at deadlines and processes.
+    /// Seconds between two looks at deadlines and processes: the least, and the most for which the thread sleeps, since it
+    /// is awake now and then anyway.
     private static let tick = 0.25
+    private static let longestSleep = 0.5
     /// Seconds between two tries to send while the other side's queue is full.
     private static let retry = 0.005
     /// Messages handled before what goes out is looked at again.
@@ -105,13 +107,13 @@ final class RingThread: Sendable {
     private func run(_ ends: RingEnds, monitor: RingMonitor, board: ReplyBoard) {
         var backlog: [FrontToScheduler] = [.hello(frontEpoch: epoch)]
         var processes = WatchedProcesses(ends)
-        var nextTick = Clocks.monotonic()
+        var lastTick = -Double.infinity
         while true {
             let isStopping = takeOutgoing(into: &backlog)
             send(&backlog, over: ends.outbox)
             if isStopping { return }
 
-            let wait = backlog.isEmpty ? max(0, nextTick - Clocks.monotonic()) : Self.retry
+            let wait = backlog.isEmpty ? max(0, lastTick + Self.longestSleep - Clocks.monotonic()) : Self.retry
             var message = ends.inbox.receive(timeout: wait)
             var count = 0
             while let received = message {
@@ -123,13 +125,14 @@ final class RingThread: Sendable {
             processes.update(scheduler: monitor.schedulerProcess, detokenizer: monitor.detokenizerProcess)
             let now = Clocks.monotonic()
             // An end wakes the inbox, which then has no message; where that is not offered, ticks are often enough.
-            if count == 0 || now >= nextTick {
+            let isDue = now >= lastTick + Self.tick
+            if count == 0 || isDue {
                 if processes.schedulerHasExited { monitor.schedulerExited() }
                 if processes.detokenizerHasExited { monitor.detokenizerExited() }
             }
-            if now >= nextTick {
+            if isDue {
                 monitor.tick(now: now)
-                nextTick = now + Self.tick
+                lastTick = now
             }
         }
     }

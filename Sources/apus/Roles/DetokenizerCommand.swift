@@ -35,7 +35,7 @@ struct DetokenizerCommand: ParsableCommand {
             logger: role.logger)
         role.ending.onAsk { wake.wake() }
         role.reloading.ready()
-        var sign = LifeSign(role.notify)
+        var sign = LifeSign(role)
         detokenizer.run {
             sign.give()
             return role.ending.isAsked

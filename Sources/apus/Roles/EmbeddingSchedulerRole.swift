@@ -85,7 +85,7 @@ struct EmbeddingSchedulerRole {
         }
         role.ending.onAsk { wake.wake() }
         role.reloading.ready()
-        var sign = LifeSign(role.notify)
+        var sign = LifeSign(role)
         scheduler.run {
             sign.give()
             return role.ending.isAsked

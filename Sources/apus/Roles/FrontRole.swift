@@ -72,10 +72,11 @@ struct FrontRole: Sendable {
             Task { await group.triggerGracefulShutdown() }
         }
         // From a task, so that threads which stand still are noticed as well as a ring that does.
+        let interval = LifeSign.interval(role)
         let signs = Task {
             while !Task.isCancelled {
                 if front.isAlive { reloading.signOfLife() }
-                try? await Task.sleep(for: .seconds(LifeSign.interval))
+                try? await Task.sleep(for: .seconds(interval))
             }
         }
         defer { signs.cancel() }

@@ -103,7 +103,7 @@ struct SchedulerRole {
         role.reloading.ready()
         // The pool's first thread is this one; threads that it started before stay free.
         if let first = plan.processors.first { ThreadIdentity.pin(to: first) }
-        var sign = LifeSign(role.notify)
+        var sign = LifeSign(role)
         scheduler.run {
             // Asked between steps, so that a step that never ends is noticed by whoever watches.
             sign.give()

@@ -71,6 +71,9 @@ package final class PackedWeight: @unchecked Sendable {
             }
         }
 
+        /// What a number takes in memory, its share of the scales included.
+        package var bytesPerNumber: Double { Double(block.bytes) / Double(block.inputs * Int(APUS_PANEL)) }
+
         func padded(_ inputs: Int) -> Int {
             (inputs + block.inputs - 1) / block.inputs * block.inputs
         }

@@ -1,6 +1,7 @@
 package import ApusCheckpoint
 package import ApusCore
 import ApusJSON
+import ApusModels
 package import ApusTensor
 
 #if canImport(Glibc)
@@ -26,8 +27,9 @@ package struct StepCost: Sendable, Hashable {
     package var kvBytes: Int
     /// Operations of a pair of tokens in attention, all layers and heads.
     package var pairOperations: Int
-    /// What the layers multiply in.
+    /// What weights are multiplied in, and what attention is: KV is never multiplied in 8 bits.
     package var number: MachineLimits.Number
+    package var attentionNumber: MachineLimits.Number
 
     package init(
         _ configuration: ModelConfiguration, elementType: ElementType, quantization: Quantization? = nil,
@@ -50,19 +52,11 @@ package struct StepCost: Sendable, Hashable {
             layerWeights = layers * (attention + 3 * hidden * configuration.intermediateSize)
         }
         headWeights = configuration.vocabularySize * hidden
+        let format = quantization?.format ?? PackedWeight.Format(elementType)
+        layerBytes = format.bytesPerNumber
         // A quantised model's head has 8 bits.
-        headBytes = quantization == nil ? Double(elementType.byteCount) : 1
-        switch quantization {
-        case .w8a8Int8:
-            layerBytes = 1
-            number = .int8
-        case .int4(let groupSize):
-            layerBytes = 0.5 + 4 / Double(groupSize)
-            number = .int8
-        case nil:
-            layerBytes = Double(elementType.byteCount)
-            number = elementType == .float32 ? .float32 : .bfloat16
-        }
+        headBytes = (quantization == nil ? format : .int8).bytesPerNumber
+        (number, attentionNumber) = Self.numbers(elementType, quantization)
         self.kvBytes = kvBytes
         pairOperations = 4 * layers * queries
     }
@@ -72,18 +66,25 @@ package struct StepCost: Sendable, Hashable {
         let hidden = configuration.hiddenSize
         layerWeights = configuration.layerCount * (4 * hidden * hidden + 2 * hidden * configuration.intermediateSize)
         headWeights = 0
-        layerBytes = quantization == nil ? Double(elementType.byteCount) : 1
+        layerBytes = (quantization?.format ?? PackedWeight.Format(elementType)).bytesPerNumber
         headBytes = 0
-        number = quantization != nil ? .int8 : elementType == .float32 ? .float32 : .bfloat16
+        (number, attentionNumber) = Self.numbers(elementType, quantization)
         kvBytes = 0
         pairOperations = 4 * configuration.layerCount * hidden
+    }
+
+    private static func numbers(
+        _ elementType: ElementType, _ quantization: Quantization?
+    ) -> (weights: MachineLimits.Number, attention: MachineLimits.Number) {
+        let plain = elementType == .float32 ? MachineLimits.Number.float32 : .bfloat16
+        return (quantization == nil ? plain : .int8, plain)
     }
 
     /// Shortest time of a batch of texts whose tokens all see each other.
     package func encodeSeconds(texts: Int, length: Int, on machine: MachineLimits) -> Double {
         let rows = Double(texts) * Double(length)
-        let operations = rows * (tokenOperations + Double(pairOperations) * Double(length))
-        return max(operations / machine.peak(number), weightBytes(rows: texts * length) / machine.bandwidth)
+        let seconds = arithmeticSeconds(tokens: rows, heads: 0, pairs: rows * Double(length), on: machine)
+        return max(seconds, weightBytes(rows: texts * length) / machine.bandwidth)
     }
 
     /// Operations of a token in the layers, without attention.
@@ -93,23 +94,33 @@ package struct StepCost: Sendable, Hashable {
 
     /// Bytes of weights that a step of so many rows reads.
     package func weightBytes(rows: Int) -> Double {
-        let experts = Double(expertWeights) * (1 - pow(1 - expertShare, Double(rows)))
-        return (Double(layerWeights) + experts) * layerBytes + Double(headWeights) * headBytes
+        sharedBytes + expertBytes * (1 - pow(1 - expertShare, Double(rows)))
     }
+
+    /// Bytes of the weights that every step reads, and of all routed experts.
+    package var sharedBytes: Double { Double(layerWeights) * layerBytes + Double(headWeights) * headBytes }
+    package var expertBytes: Double { Double(expertWeights) * layerBytes }
 
     /// Shortest time of a prompt of `length` tokens in one step.
     package func prefillSeconds(length: Int, on machine: MachineLimits) -> Double {
         let pairs = Double(length) * Double(length + 1) / 2
-        let operations =
-            tokenOperations * Double(length) + 2 * Double(headWeights) + pairs * Double(pairOperations)
-        return max(operations / machine.peak(number), weightBytes(rows: length) / machine.bandwidth)
+        let seconds = arithmeticSeconds(tokens: Double(length), heads: 1, pairs: pairs, on: machine)
+        return max(seconds, weightBytes(rows: length) / machine.bandwidth)
     }
 
     /// Shortest time of a step of `batch` streams with `context` tokens each.
     package func decodeSeconds(batch: Int, context: Int, on machine: MachineLimits) -> Double {
-        let operations =
-            (tokenOperations + 2 * Double(headWeights) + Double(pairOperations) * Double(context)) * Double(batch)
-        let bytes = weightBytes(rows: batch) + Double(batch) * Double(context) * Double(kvBytes)
-        return max(operations / machine.peak(number), bytes / machine.bandwidth)
+        let (rows, positions) = (Double(batch), Double(batch) * Double(context))
+        let bytes = weightBytes(rows: batch) + positions * Double(kvBytes)
+        return max(
+            arithmeticSeconds(tokens: rows, heads: rows, pairs: positions, on: machine), bytes / machine.bandwidth)
+    }
+
+    /// Rows of the layers, rows of the head, pairs of tokens.
+    private func arithmeticSeconds(
+        tokens: Double, heads: Double, pairs: Double, on machine: MachineLimits
+    ) -> Double {
+        (tokens * tokenOperations + 2 * heads * Double(headWeights)) / machine.peak(number)
+            + pairs * Double(pairOperations) / machine.peak(attentionNumber)
     }
 }

@@ -1,7 +1,7 @@
-import ApusCheckpoint
+package import ApusCheckpoint
 import ApusCore
 import ApusJSON
-import ApusTensor
+package import ApusTensor
 
 /// How the compressed-tensors library lays out a quantised projection (version 0.8 and later).
 ///
@@ -15,12 +15,7 @@ struct QuantizedLayout {
         self.scheme = scheme
     }
 
-    private var format: PackedWeight.Format {
-        switch scheme {
-        case .w8a8Int8: .int8
-        case .int4(let groupSize): .int4(groupSize: groupSize)
-        }
-    }
+    private var format: PackedWeight.Format { scheme.format }
 
     /// - Throws: `ModelError.unfitQuantization` when inputs are not whole groups.
     func announcements(
@@ -130,5 +125,15 @@ extension PackedWeight {
     fileprivate func rounded(_ column: Int) -> (bytes: [UInt8], scales: [Float]) {
         guard let codes = codes(column: column) else { preconditionFailure("\(format) has no codes") }
         return codes
+    }
+}
+
+extension Quantization {
+    /// What projections are packed as.
+    package var format: PackedWeight.Format {
+        switch self {
+        case .w8a8Int8: .int8
+        case .int4(let groupSize): .int4(groupSize: groupSize)
+        }
     }
 }

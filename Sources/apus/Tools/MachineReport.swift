@@ -58,9 +58,12 @@ struct MachineReport {
         ]
         if let cost {
             object["model"] = [
-                "peak": .double(limits.peak(cost.number)), "token_operations": .double(cost.tokenOperations),
+                "peak": .double(limits.peak(cost.number)),
+                "attention_peak": .double(limits.peak(cost.attentionNumber)),
+                "token_operations": .double(cost.tokenOperations),
                 "head_operations": .double(2 * Double(cost.headWeights)),
-                "pair_operations": JSONValue(cost.pairOperations), "weight_bytes": .double(cost.weightBytes(rows: 1)),
+                "pair_operations": JSONValue(cost.pairOperations), "weight_bytes": .double(cost.sharedBytes),
+                "expert_bytes": .double(cost.expertBytes), "expert_share": .double(cost.expertShare),
                 "kv_bytes": JSONValue(cost.kvBytes),
             ]
         }

@@ -10,26 +10,38 @@ package import ApusJSON
 package final class NewModelFolder {
     private let final: String
     private let partial: String
-    private var isFinished = false
+    /// `partial` is this object's: made by it, and not yet given away.
+    private var isOurs = false
 
     package init(_ directory: String) throws(CheckpointError) {
         final = directory.hasSuffix("/") ? String(directory.dropLast()) : directory
         partial = "\(final).partial"
         guard access(final, F_OK) != 0 else { throw .unwritable(path: final, reason: "it exists already") }
-        guard mkdir(partial, 0o755) == 0 else { throw Self.failure(partial) }
+        guard mkdir(partial, 0o755) == 0 else {
+            guard errno == EEXIST else { throw Self.failure(partial) }
+            throw .unwritable(
+                path: partial,
+                reason: "it exists: another process is writing it, or one that was killed has left it, to be removed")
+        }
+        isOurs = true
     }
 
     deinit {
-        guard !isFinished else { return }
+        guard isOurs else { return }
         for name in FileSystem.names(in: partial) ?? [] { unlink(path(name)) }
         rmdir(partial)
     }
 
     package func path(_ name: String) -> String { "\(partial)/\(name)" }
 
+    /// How the names of files end that hold weights of other programs.
+    private static let weightFiles = [".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ckpt", ".npz"]
+
     /// Everything in `directory` but weights, configuration and folders.
     package func copyOthers(from directory: String) throws(CheckpointError) {
-        for name in FileSystem.names(in: directory) ?? [] where !name.contains(".safetensors") && name != "config.json"
+        for name in FileSystem.names(in: directory) ?? []
+        where name != "config.json" && !name.contains(".safetensors")
+            && !Self.weightFiles.contains(where: name.hasSuffix)
         {
             var status = stat()
             guard stat("\(directory)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
@@ -52,7 +64,7 @@ package final class NewModelFolder {
 
     package func finish() throws(CheckpointError) {
         guard rename(partial, final) == 0 else { throw Self.failure(final) }
-        isFinished = true
+        isOurs = false
     }
 
     private func write(_ json: JSONValue, to name: String) throws(CheckpointError) {

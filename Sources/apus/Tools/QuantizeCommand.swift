@@ -27,18 +27,14 @@ struct QuantizeCommand: ParsableCommand {
 
     func run() {
         do {
-            guard let scheme = Quantization(name: quantization) else {
-                throw Failure(
-                    "argument --quantization: invalid choice: '\(quantization)' (choose from w8a8_int8, int4, int4-32, "
-                        + "int4-128)", code: Failure.usage)
-            }
+            let scheme = try BenchModel.scheme(quantization)
+            let plan = try ThreadPlan(threads: BenchModel.threads(threads))
             let environment = Executable.environment
             Allocator.configure(environment: environment)
             StandardErrorLog.bootstrap(role: "quantize", level: "info", format: "text")
             let logger = Logger(label: "apus.quantize")
             let loader = try ModelLoader(
                 directory: ModelDirectory.resolve(model, environment: environment), quantization: scheme)
-            let plan = try ThreadPlan(threads: threads)
             let quantizer = try CheckpointQuantizer(loader, TensorRuntime(threads: plan.threadCount))
             let bar = LoadProgress.standardError(title: "Quantising weights", logger: logger)
             try quantizer.write(to: output) { bar.update($0) }

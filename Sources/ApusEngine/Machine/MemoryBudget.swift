@@ -6,6 +6,8 @@ package struct MemoryBudget: Sendable, Hashable {
     package enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
         /// Nothing is left for the pool; `workable` is a fraction that would leave some, nil if none would.
         case noRoom(fraction: Double, available: Int, workable: Double?)
+        /// Weights alone that would never fit: better said than killed by the system, again and again.
+        case weightsTooLarge(bytes: Int, capacity: Int)
         /// Less than one page of the pool.
         case poolTooSmall(bytes: Int, bytesPerToken: Int)
 
@@ -16,6 +18,9 @@ package struct MemoryBudget: Sendable, Hashable {
                     + "--mem-fraction-static is \(MemoryBudget.decimals(fraction)); "
                     + (workable.map { "try --mem-fraction-static \(MemoryBudget.decimals($0))" }
                         ?? "use a smaller model or give the process more memory")
+            case .weightsTooLarge(let bytes, let capacity):
+                "the weights take \(MemoryBudget.gigabytes(bytes)) GB of memory, and this process may use "
+                    + "\(MemoryBudget.gigabytes(capacity)) GB in all"
             case .poolTooSmall(let bytes, let bytesPerToken):
                 "the KV pool would have \(bytes) bytes, a token takes \(bytesPerToken)"
             }
@@ -31,6 +36,11 @@ package struct MemoryBudget: Sendable, Hashable {
     package let tokenCount: Int
     /// Bytes that are still free once the pool is full.
     package let remaining: Int
+
+    /// Before weights of so many bytes are read.
+    package static func check(weights bytes: Int, in memory: SystemMemory) throws(Failure) {
+        guard bytes < memory.capacity else { throw .weightsTooLarge(bytes: bytes, capacity: memory.capacity) }
+    }
 
     /// - Parameters:
     ///   - before: Memory before the weights were loaded.

@@ -22,6 +22,9 @@ package struct ModelLoader {
     /// What the model would take from the checkpoint; nil: there is none.
     let survey: WeightCatalog?
 
+    /// Bytes that the multiplied weights will take in memory; 0: unknown.
+    package var weightByteCount: Int { survey?.report.reduce(0) { $0 + $1.byteCount } ?? 0 }
+
     /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once, tensors
     /// that are missing or have another shape included.
     ///

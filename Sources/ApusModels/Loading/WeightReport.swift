@@ -36,6 +36,8 @@ package struct WeightReport {
     }
 
     package let lines: [Line]
+    /// Of all.
+    package var byteCount: Int { lines.reduce(0) { $0 + $1.byteCount } }
 
     package init(_ catalog: WeightCatalog, _ runtime: TensorRuntime) {
         lines = catalog.report.map { entry in

@@ -70,7 +70,7 @@ struct EmbeddingSchedulerRole {
         configuration.weightFormat = record.format
         configuration.readyDetails =
             details(
-                model, weightBytes: before.available - after.available, loadSeconds: loadSeconds,
+                model, loadSeconds: loadSeconds,
                 startupSeconds: Clocks.monotonic() - startedAt
             ).description
         let scheduler = EmbeddingScheduler(
@@ -167,16 +167,17 @@ struct EmbeddingSchedulerRole {
     }
 
     private func details(
-        _ model: EmbeddingModel, weightBytes: Int, loadSeconds: Double, startupSeconds: Double
+        _ model: EmbeddingModel, loadSeconds: Double, startupSeconds: Double
     ) -> JSONValue {
-        let gigabytes = (Double(max(0, weightBytes)) / Double(1 << 30) * 1000).rounded() / 1000
+        let summary = summary(of: model)
+        let gigabytes = (Double(summary.byteCount) / Double(1 << 30) * 1000).rounded() / 1000
         return [
             "dtype": .string(model.elementType.rawValue),
             "threads": JSONValue(model.runtime.pool.threadCount),
             "kernels": .string(model.runtime.kernelName),
             "arithmetic": .string(model.runtime.arithmetic(of: PackedWeight.Format(model.elementType))),
-            "quantization": summary(of: model).quantization,
-            "weights": summary(of: model).json,
+            "quantization": summary.quantization,
+            "weights": summary.json,
             "memory_usage": ["weight": .double(gigabytes)],
             "startup_time": ["load_weight": .double(loadSeconds), "scheduler_e2e": .double(startupSeconds)],
         ]

@@ -21,7 +21,6 @@ struct LoadedModel {
     private let kvFormat: KVFormat
     private let budget: MemoryBudget
     private let runtime: TensorRuntime
-    private let weightBytes: Int
     private let availableAtStart: Int
     private let loadSeconds: Double
     private let poolSeconds: Double
@@ -37,6 +36,7 @@ struct LoadedModel {
         onProgress: @escaping (Double) -> Void
     ) throws {
         let before = try Self.memory()
+        try MemoryBudget.check(weights: loader.weightByteCount, in: before)
         let startedAt = Clocks.monotonic()
         let bar = LoadProgress.standardError(title: "Loading weights", logger: logger)
         var reportedAt = 0.0
@@ -77,7 +77,6 @@ struct LoadedModel {
         elementType = loader.elementType
         weights = WeightSummary(
             WeightReport(decoder.catalog, runtime), quantization: loader.quantization, kernels: runtime.kernelName)
-        weightBytes = max(0, before.available - after.available)
         availableAtStart = before.available
         self.runtime = runtime
     }
@@ -87,8 +86,8 @@ struct LoadedModel {
         let arithmetic = runtime.arithmetic(of: PackedWeight.Format(elementType))
         logger.info("Kernels: \(runtime.kernelName), \(arithmetic), dtype \(elementType.rawValue)")
         weights.log(logger)
-        let kvNumbers = kvFormat.isInt8 ? "int8" : kvFormat.arithmetic.rawValue
-        logger.info("KV cache: \(kvNumbers), attention in \(kvFormat.arithmetic.rawValue)")
+        logger.info(
+            "KV cache: \(kvNumbers), attention in \(kvFormat.arithmetic.rawValue), \(kvArithmetic), \(Self.kvPlanes)")
         logger.info("Threads: \(runtime.pool.threadCount)")
         logger.info("\(budget.summary)")
         let chunk = chunkedPrefillSize ?? -1
@@ -100,6 +99,11 @@ struct LoadedModel {
             """)
     }
 
+    private var kvNumbers: String { kvFormat.isInt8 ? "int8" : kvFormat.arithmetic.rawValue }
+    /// What multiplies queries with keys and values.
+    private var kvArithmetic: String { runtime.arithmetic(of: PackedWeight.Format(kvFormat.arithmetic)) }
+    private static let kvPlanes = "planes [heads][tokens][numbers]"
+
     /// Facts for `/get_server_info`.
     func details(_ given: ServeConfiguration, startupSeconds: Double) -> JSONValue {
         let startup: JSONObject = [
@@ -107,7 +111,7 @@ struct LoadedModel {
             "scheduler_e2e": .double(startupSeconds),
         ]
         let memory: JSONObject = [
-            "weight": Self.gigabytes(weightBytes),
+            "weight": Self.gigabytes(weights.byteCount),
             "kvcache": Self.gigabytes(budget.tokenCount * budget.bytesPerToken),
             "startup_available": Self.gigabytes(availableAtStart),
         ]
@@ -120,6 +124,11 @@ struct LoadedModel {
             "arithmetic": .string(runtime.arithmetic(of: PackedWeight.Format(elementType))),
             "quantization": weights.quantization,
             "weights": weights.json,
+            "kv_cache": [
+                "dtype": .string(kvNumbers), "attention": .string(kvFormat.arithmetic.rawValue),
+                "kernels": .string(runtime.kernelName), "arithmetic": .string(kvArithmetic),
+                "packing": .string(Self.kvPlanes), "bytes_per_token": JSONValue(budget.bytesPerToken),
+            ],
             "memory_usage": .object(memory),
             "startup_time": .object(startup),
         ]

@@ -16,6 +16,8 @@ struct WeightSummary {
         self.kernels = kernels
     }
 
+    var byteCount: Int { report.byteCount }
+
     /// The field `quantization`: what is in force, asked for or found.
     var quantization: JSONValue { scheme.map { .string($0.name) } ?? .null }
 

@@ -1,4 +1,8 @@
+import ApusCheckpoint
 import ApusEngine
+import ApusModels
+import ApusTensor
+import ApusTestSupport
 import Testing
 
 struct MemoryBudgetTests {
@@ -30,6 +34,27 @@ struct MemoryBudgetTests {
         #expect(
             budget.summary == "KV pool: 699050 tokens of 12288 bytes, 8.00 GB of 24.00 GB "
                 + "(mem_fraction_static 0.500, 10.00 GB stay free)")
+    }
+
+    @Test func weightsThatNeverFitAreRefused() throws {
+        try MemoryBudget.check(weights: 3 * Self.gigabyte, in: memory(4, 1))
+        let error = #expect(throws: MemoryBudget.Failure.self) {
+            try MemoryBudget.check(weights: 5 * Self.gigabyte, in: memory(4, 4))
+        }
+        #expect(
+            error?.description == "the weights take 5.00 GB of memory, and this process may use 4.00 GB in all")
+    }
+
+    /// What is told before loading is what loading takes, but for vectors and tables.
+    @Test(arguments: [nil, .w8a8Int8, Quantization.int4(groupSize: 32)])
+    func aLoaderKnowsWhatWeightsWillTake(quantization: Quantization?) throws {
+        let loader = try ModelLoader(directory: ModelFixtures.directory("qwen2"), quantization: quantization)
+        let decoder = try loader.load(TensorRuntime(threads: 1))
+        let report = WeightReport(decoder.catalog, decoder.runtime)
+        let packed = report.lines.filter { $0.arithmetic != nil }.map(\.byteCount).reduce(0, +)
+        #expect(
+            packed > 0 && (packed...report.byteCount).contains(loader.weightByteCount),
+            "\(loader.weightByteCount) of \(packed) and \(report.byteCount)")
     }
 
     @Test func neverMoreThanIsFree() throws {

@@ -97,6 +97,9 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
             progress.promptTokens = first["meta_info"]?["prompt_tokens"]?.intValue
             progress.cachedTokens = first["meta_info"]?["cached_tokens"]?.intValue
             progress.bringsToken = (progress.outputTokens ?? 0) > 0
+            if first["meta_info"]?["finish_reason"]?.isNull == false {
+                progress.outputIDs = first["output_ids"]?.arrayValue?.compactMap(\.intValue)
+            }
         case .sglangOAI, .sglangOAIChat:
             progress.outputTokens = json["usage"]?["completion_tokens"]?.intValue
             progress.promptTokens = json["usage"]?["prompt_tokens"]?.intValue
@@ -125,6 +128,8 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
         var outputTokens: Int?
         var promptTokens: Int?
         var cachedTokens: Int?
+        /// All that were generated, in the last part of an answer; nil: the protocol does not tell.
+        var outputIDs: [Int]?
         var failure: String?
     }
 }

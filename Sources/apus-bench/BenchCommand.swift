@@ -71,6 +71,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Print the figures as JSON instead of a table.")
     var json = false
 
+    private static let most = 1 << 24
+
     func validate() throws {
         guard gspNumGroups > 0, gspPromptsPerGroup ?? 1 > 0, gspQuestionLen ?? 1 > 0, gspOutputLen ?? 1 > 0,
             gspSystemPromptLen > 0
@@ -81,6 +83,15 @@ struct BenchCommand: AsyncParsableCommand {
         guard (0...1).contains(randomRangeRatio) else {
             throw ValidationError("--random-range-ratio must be in [0, 1]")
         }
+        guard
+            [
+                numPrompts, randomInputLen, randomOutputLen, turns, documents, gspNumGroups, gspPromptsPerGroup ?? 1,
+                gspSystemPromptLen, gspQuestionLen ?? 1, gspOutputLen ?? 1,
+            ].allSatisfy({ $0 <= Self.most })
+        else { throw ValidationError("counts and lengths must be at most \(Self.most)") }
+        guard machineLimits == nil || backend.generates else {
+            throw ValidationError("--machine-limits: limits are those of models that generate")
+        }
         guard requestRate > 0, maxConcurrency ?? 1 > 0, timeout > 0 else {
             throw ValidationError("rates, limits and time-outs must be positive")
         }
@@ -89,6 +100,8 @@ struct BenchCommand: AsyncParsableCommand {
     func run() async throws {
         let endpoint = try baseURL.map { try Endpoint(url: $0) } ?? Endpoint(host: host, port: port)
         let ceiling = try machineLimits.map { try Ceiling(path: $0) }
+        // Better now than when all is measured.
+        if let outputFile { try append("", to: outputFile) }
         let client = HTTPClient(endpoint: endpoint, timeout: timeout)
         let runner = Runner(
             client: client, backend: backend, model: await modelName(client), streams: !disableStream,
@@ -122,7 +135,7 @@ struct BenchCommand: AsyncParsableCommand {
             measurements: measurements, ceiling: ceiling)
         let line = String(decoding: JSONValue.object(report.json).serialized, as: UTF8.self)
         print(json ? line : report.table)
-        if let outputFile { try append(line, to: outputFile) }
+        if let outputFile { try append(line + "\n", to: outputFile) }
         if measurements.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
     }
 

@@ -24,11 +24,11 @@ func printError(_ text: String, terminator: String = "\n") {
     _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
 }
 
-/// Adds a line at the end of a file, which is made when it is not there.
-func append(_ line: String, to path: String) throws {
+/// Adds a text at the end of a file, which is made when it is not there.
+func append(_ text: String, to path: String) throws {
     guard let file = fopen(path, "a") else {
         throw HTTPFailure(description: "\(path): \(String(cString: strerror(errno)))")
     }
-    fputs(line + "\n", file)
+    fputs(text, file)
     fclose(file)
 }

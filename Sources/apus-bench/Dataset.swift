@@ -7,6 +7,10 @@ struct BenchRequest: Sendable {
     var text: String
     var documents: [String] = []
     var outputLength: Int
+    /// The turn of the same conversation before this one, by its place in the workload: sent when that has been answered.
+    var previous: Int?
+    /// What this turn adds to the conversation: the end of `tokens`, which stand in for answers that nobody knows yet.
+    var question: [Int] = []
 }
 
 /// How prompts are made.
@@ -48,7 +52,10 @@ struct Dataset {
             var histories = (0..<max(1, (count + turns - 1) / turns)).map { _ in [Int]() }
             return (0..<count).map { index in
                 let conversation = index % histories.count
-                let made = request(prefix: histories[conversation], &random)
+                let history = histories[conversation]
+                var made = request(prefix: history, &random)
+                if index >= histories.count { made.previous = index - histories.count }
+                made.question = Array(made.tokens.dropFirst(history.count))
                 histories[conversation] = made.tokens + tokens(made.outputLength, &random)
                 return made
             }

@@ -9,6 +9,8 @@ struct Measurement: Sendable {
     var promptTokens = 0
     var cachedTokens = 0
     var outputTokens = 0
+    /// nil: the protocol does not tell.
+    var outputIDs: [Int]?
     var failure: String?
 
     var latency: Double { end - start }

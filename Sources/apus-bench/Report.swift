@@ -13,6 +13,7 @@ struct Report {
     private var good: [Measurement] { measurements.filter { $0.failure == nil } }
     private var failures: [Measurement] { measurements.filter { $0.failure != nil } }
     private var promptTokens: Int { good.map(\.promptTokens).reduce(0, +) }
+    private var cachedTokens: Int { good.map(\.cachedTokens).reduce(0, +) }
     private var outputTokens: Int { good.map(\.outputTokens).reduce(0, +) }
 
     /// The share of the machine that the run made use of: the shortest possible time over the time taken.
@@ -36,7 +37,7 @@ struct Report {
             "max_concurrency": concurrency.map { .integer(Int64($0)) } ?? nil, "duration": .double(seconds),
             "completed": .integer(Int64(good.count)), "failed": .integer(Int64(failures.count)),
             "total_input_tokens": .integer(Int64(promptTokens)), "total_output_tokens": .integer(Int64(outputTokens)),
-            "total_cached_tokens": .integer(Int64(good.map(\.cachedTokens).reduce(0, +))),
+            "total_cached_tokens": .integer(Int64(cachedTokens)),
             "request_throughput": .double(Double(good.count) / seconds),
             "input_throughput": .double(Double(promptTokens) / seconds),
             "output_throughput": .double(Double(outputTokens) / seconds),
@@ -58,6 +59,10 @@ struct Report {
             "requests/s \(fixed(Double(good.count) / seconds, 2))   input tokens/s \(fixed(Double(promptTokens) / seconds, 1))"
                 + "   output tokens/s \(fixed(Double(outputTokens) / seconds, 1))",
         ]
+        if cachedTokens > 0 {
+            let share = Double(cachedTokens) / Double(max(1, promptTokens))
+            lines.append("of the input tokens \(fixed(share * 100, 1))% were in the server's cache")
+        }
         if let shareOfLimit { lines.append("of the machine's limit \(fixed(shareOfLimit * 100, 1))%") }
         if !summaries.isEmpty {
             lines.append(padded("ms", 24) + ["mean", "p50", "p90", "p99", "max"].map { leftPadded($0, 10) }.joined())

@@ -22,6 +22,7 @@ struct Runner: Sendable {
         progress: @escaping @Sendable (Int) -> Void
     ) async -> [Measurement] {
         let due = Self.arrivals(requests.count, rate: rate, seed: seed)
+        let conversations = Conversations()
         let results = NIOLockedValueBox<[Measurement]>([])
         let next = NIOLockedValueBox(0)
         let begin = now()
@@ -36,8 +37,12 @@ struct Runner: Sendable {
                         guard index < requests.count else { return }
                         let wait = begin + due[index] - now()
                         if wait > 0 { try? await Task.sleep(for: .seconds(wait)) }
+                        // A turn goes on from what was said in those before it.
+                        let (request, ready) = await conversations.next(requests[index])
                         // In an open loop a request's time runs from when it was due, waiting for a free place included.
-                        let measured = await measure(requests[index], start: rate.isFinite ? begin + due[index] : now())
+                        let start = rate.isFinite ? max(begin + due[index], ready) : now()
+                        let measured = await measure(request, start: start)
+                        conversations.end(index, request, measured)
                         progress(
                             results.withLockedValue { results in
                                 results.append(measured)
@@ -112,6 +117,7 @@ struct ResponseState: Sendable {
         measurement.failure = measurement.failure ?? progress.failure
         measurement.promptTokens = progress.promptTokens ?? measurement.promptTokens
         measurement.cachedTokens = progress.cachedTokens ?? measurement.cachedTokens
+        measurement.outputIDs = progress.outputIDs ?? measurement.outputIDs
         if progress.bringsToken {
             let total = max(progress.outputTokens ?? seenTokens + 1, seenTokens)
             let brought = total - seenTokens

@@ -33,6 +33,9 @@ import Testing
         let requests = dataset(.multiTurn).requests(seed: 1)
         #expect(requests[3].tokens.starts(with: requests[0].tokens))
         #expect(requests[3].tokens.count >= requests[0].tokens.count + requests[0].outputLength + 20)
+        #expect(requests.map(\.previous) == [nil, nil, nil, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+        for request in requests { #expect(request.tokens.suffix(request.question.count) == request.question[...]) }
+        #expect(requests.allSatisfy { (20...40).contains($0.question.count) })
     }
 
     @Test func urlsAreTakenApart() throws {

@@ -1,4 +1,5 @@
 import ApusJSON
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -12,14 +13,24 @@ import Testing
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
+        /// Bodies in the order in which they came.
+        let bodies: NIOLockedValueBox<[String]>
+
+        init(_ bodies: NIOLockedValueBox<[String]>) { self.bodies = bodies }
+
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            if case .body(let body) = unwrapInboundIn(data) {
+                bodies.withLockedValue { $0.append(String(buffer: body)) }
+            }
             guard case .end = unwrapInboundIn(data) else { return }
             let head = HTTPResponseHead(
                 version: .http1_1, status: .ok, headers: ["content-type": "text/event-stream", "connection": "close"])
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             for count in 1...3 {
+                let finish = count == 3 ? "{\"type\":\"length\"}" : "null"
                 let frame =
-                    "data: {\"text\":\"x\",\"meta_info\":{\"completion_tokens\":\(count),\"prompt_tokens\":2}}\n\n"
+                    "data: {\"text\":\"x\",\"output_ids\":\(Array(repeating: 9, count: count)),\"meta_info\":"
+                    + "{\"completion_tokens\":\(count),\"prompt_tokens\":2,\"finish_reason\":\(finish)}}\n\n"
                 context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: frame)))), promise: nil)
             }
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "data: [DONE]\n\n")))), promise: nil)
@@ -27,12 +38,16 @@ import Testing
         }
     }
 
-    @Test func requestsAreSentAndMeasured() async throws {
+    /// Runs a workload against such a server.
+    private func run(
+        _ requests: [BenchRequest], concurrency: Int?
+    ) async throws -> (measured: [Measurement], bodies: [String]) {
+        let bodies = NIOLockedValueBox<[String]>([])
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(ThreeTokens())
+                    try channel.pipeline.syncOperations.addHandler(ThreeTokens(bodies))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -40,15 +55,40 @@ import Testing
         let runner = Runner(
             client: HTTPClient(endpoint: Endpoint(host: "127.0.0.1", port: port), timeout: 30), backend: .sglang,
             model: "m", streams: true, ignoresEOS: true, extraBody: [:], headers: [])
-        let request = BenchRequest(tokens: [1, 2], text: "", outputLength: 3)
         let measured = await runner.run(
-            Array(repeating: request, count: 6), rate: .infinity, concurrency: 2, seed: 1, progress: { _ in })
+            requests, rate: .infinity, concurrency: concurrency, seed: 1, progress: { _ in })
+        try await server.close()
+        return (measured, bodies.withLockedValue { $0 })
+    }
+
+    @Test func requestsAreSentAndMeasured() async throws {
+        let request = BenchRequest(tokens: [1, 2], text: "", outputLength: 3)
+        let (measured, _) = try await run(Array(repeating: request, count: 6), concurrency: 2)
         #expect(measured.count == 6)
         for one in measured {
             #expect(one.failure == nil)
             #expect(one.outputTokens == 3 && one.promptTokens == 2 && one.gaps.count == 2)
         }
-        try await server.close()
+    }
+
+    /// Two conversations of three turns, all due at once.
+    @Test(arguments: [1, 2, nil]) func aTurnGoesOnFromWhatWasAnswered(concurrency: Int?) async throws {
+        let requests = (0..<6).map { index in
+            var request = BenchRequest(tokens: [index], text: "", outputLength: 3)
+            request.question = [index]
+            request.previous = index < 2 ? nil : index - 2
+            return request
+        }
+        let (measured, bodies) = try await run(requests, concurrency: concurrency)
+        #expect(measured.count == 6 && measured.allSatisfy { $0.failure == nil })
+        let prompts = try bodies.map {
+            try #require(try JSONValue(parsing: $0)["input_ids"]?.arrayValue?.map(\.intValue))
+        }
+        for conversation in 0..<2 {
+            let turns = prompts.filter { $0.first == conversation }
+            let (first, second, third) = (conversation, conversation + 2, conversation + 4)
+            #expect(turns == [[first], [first, 9, 9, 9, second], [first, 9, 9, 9, second, 9, 9, 9, third]])
+        }
     }
 
     @Test func aServerThatIsNotThereIsAFailure() async {

@@ -141,15 +141,17 @@ struct BatchInvarianceTests {
     }
 
     /// The same with keys and values in int8.
-    @Test func int8Pool() throws {
+    @Test(arguments: TensorRuntime.availableKernels) func int8Pool(kernels: String) throws {
+        func harness(_ threads: Int) throws -> RunnerHarness {
+            try RunnerHarness("qwen2", threads: threads, kernels: kernels, kvFormat: .int8(arithmetic: .bfloat16))
+        }
         var random = SeededRandom(seed: 4)
-        let format = KVFormat.int8(arithmetic: .bfloat16)
-        let expected = try alone(requests(&random), RunnerHarness("qwen2", threads: 1, kvFormat: format))
+        let expected = try alone(requests(&random), harness(1))
         for threads in 2...3 {
             var random = SeededRandom(seed: 4)
             let requests = requests(&random)
             var order = SeededRandom(seed: 40 + UInt64(threads))
-            #expect(try mixed(requests, RunnerHarness("qwen2", threads: threads, kvFormat: format), &order) == expected)
+            #expect(try mixed(requests, harness(threads), &order) == expected, "\(threads) threads")
         }
     }
 

@@ -3,6 +3,7 @@ import ApusCore
 import ApusEngine
 import ApusJSON
 import ApusModels
+import ApusObserve
 import ApusTensor
 import ArgumentParser
 
@@ -172,7 +173,13 @@ struct BenchCommand: ParsableCommand {
     // MARK: - Both
 
     private func machineLimits(_ plan: ThreadPlan) throws -> MachineLimits? {
-        noMachine ? nil : try MachineProbe(threads: plan.threadCount, cores: plan.processors).measure()
+        guard !noMachine else { return nil }
+        let watch = ProcessorWatch()
+        let limits = try MachineProbe(threads: plan.threadCount, cores: plan.processors).measure()
+        if let caution = MachineReport.caution(others: watch.othersShare()) {
+            StandardErrorLog.write("apus bench: warning: \(caution), and shares of them too high\n")
+        }
+        return limits
     }
 
     private func runtime(_ plan: ThreadPlan) throws -> TensorRuntime {

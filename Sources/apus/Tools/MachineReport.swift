@@ -7,11 +7,22 @@ struct MachineReport {
     let limits: MachineLimits
     /// nil: no model was named.
     let cost: StepCost?
+    /// What else ran meanwhile; nil: unknown.
+    private let others: Double?
 
     /// Measures; takes about ten seconds.
     init(threads: Int, cores: [Int], cost: StepCost?) throws {
+        let watch = ProcessorWatch()
         limits = try MachineProbe(threads: threads, cores: cores).measure()
+        others = watch.othersShare()
         self.cost = cost
+    }
+
+    /// What is to be said of limits that were measured beside others; nil: the machine was quiet.
+    static func caution(others: Double?) -> String? {
+        guard let others, others > 0.05 else { return nil }
+        return
+            "\(Int((others * 100).rounded()))% of the processors went to others meanwhile, so that limits may be too low"
     }
 
     private static let prompts = [512, 2048]
@@ -26,6 +37,7 @@ struct MachineReport {
             facts.append(("\(peak.set) \(peak.number.rawValue)", gigas))
         }
         facts.append(("barrier", "\(tenths(limits.barrier * 1e6)) us, \(limits.threads) threads"))
+        if let caution = Self.caution(others: others) { facts.append(("busy", caution)) }
         guard let cost else { return facts }
         for length in Self.prompts {
             let rate = Double(length) / cost.prefillSeconds(length: length, on: limits)
@@ -55,6 +67,7 @@ struct MachineReport {
                     ]
                 }),
             "barrier_seconds": .double(limits.barrier),
+            "others_share": others.map { .double($0) } ?? .null,
         ]
         if let cost {
             object["model"] = [

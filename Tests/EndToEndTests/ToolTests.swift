@@ -43,6 +43,15 @@ extension EndToEnd {
             for part in ["LlamaForCausalLM", "kernels:", "threads:", "parameters:", "KV pool: "] {
                 #expect(output.contains(part), "\(output)")
             }
+            // Numbers are counted as they were before they were packed.
+            let plain = run(["inspect", Fixture.model("qwen2"), "--quantization", "int4"]).output
+            #expect(plain.contains(" projection in int4 in groups of 32, "), "\(plain)")
+            let packed = run(["inspect", Fixture.model("quantised-w4a16-32")]).output
+            #expect(packed.contains(" projection in int4 in groups of 32, "), "\(packed)")
+            #expect(packed.contains("parameters:              148096\n"), "\(packed)")
+            for ignored in [["--json"], ["--machine", "--quantization", "int4"], ["--machine", "--is-embedding"]] {
+                #expect(run(["inspect"] + ignored).code == 2, "\(ignored)")
+            }
             let encoder = run(["inspect", Fixture.model("text-dense")]).output
             for part in [
                 "kind:                    encoder\n", "mean, divided by its length", "32 to 24, tanh", "16 tokens",

@@ -22,8 +22,22 @@ package struct ModelLoader {
     /// What the model would take from the checkpoint; nil: there is none.
     let survey: WeightCatalog?
 
-    /// Bytes that the multiplied weights will take in memory; 0: unknown.
+    /// Bytes that weights will take in memory, but for vectors; 0: unknown.
     package var weightByteCount: Int { survey?.report.reduce(0) { $0 + $1.byteCount } ?? 0 }
+
+    /// In which numbers they will be kept, and what will multiply them; nil: unknown.
+    package func plan(_ runtime: TensorRuntime) -> WeightReport? { survey.map { WeightReport($0, runtime) } }
+
+    /// Numbers of the checkpoint as they were before somebody quantised it; 0: there is none.
+    package var parameterCount: Int {
+        guard let checkpoint else { return 0 }
+        return checkpoint.tensorNames.reduce(0) { sum, name in
+            // compressed-tensors: scales and shapes are no parameters, and a word holds eight numbers of four bits.
+            guard !name.hasSuffix(".weight_scale"), !name.hasSuffix(".weight_shape") else { return sum }
+            let count = checkpoint.shape(of: name)?.reduce(1, *) ?? 0
+            return sum + (name.hasSuffix(".weight_packed") ? 8 * count : count)
+        }
+    }
 
     /// Reads the configurations and the headers of the weights, nothing more: bad folders fail here, at once, tensors
     /// that are missing or have another shape included.

@@ -60,6 +60,7 @@ final class WeightLoader {
     /// A table whose rows are looked up, not multiplied: as the source has it, but never wider than `element`.
     func table(_ name: String, rows: Int, columns: Int) throws -> (buffer: AlignedBuffer, element: ElementType) {
         guard let tensor = try take("\(name).weight", shape: [rows, columns]), let stored = tensor.element else {
+            catalog.add(.embedding, table: element, byteCount: rows * columns * element.byteCount)
             return (AlignedBuffer(), element)
         }
         let kept = stored == .float32 ? element : stored

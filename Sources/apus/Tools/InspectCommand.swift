@@ -16,7 +16,7 @@ struct InspectCommand: ParsableCommand {
 
     @Option(help: "float32 or bfloat16.")
     var dtype = "bfloat16"
-    @Option(help: "With --machine: w8a8_int8, int4 or int4-128, what ceilings are told for.")
+    @Option(help: "As a server with this flag would keep the weights: w8a8_int8, int4, int4-32 or int4-128.")
     var quantization: String?
     @ArgumentParser.Flag(help: "As a server with this flag would take the model: to make embeddings.")
     var isEmbedding = false
@@ -27,8 +27,11 @@ struct InspectCommand: ParsableCommand {
 
     func run() {
         do {
-            guard quantization == nil || machine else {
-                throw Failure("argument --quantization: only with --machine", code: Failure.usage)
+            guard !json || machine else {
+                throw Failure("argument --json: only with --machine", code: Failure.usage)
+            }
+            guard quantization == nil || model != nil || !machine else {
+                throw Failure("argument --quantization: only of a model", code: Failure.usage)
             }
             guard !isEmbedding || !machine else {
                 throw Failure("argument --is-embedding: not with --machine", code: Failure.usage)
@@ -55,13 +58,22 @@ struct InspectCommand: ParsableCommand {
                 "argument --machine: ceilings are those of decoders; apus bench tells an encoder's", code: Failure.usage
             )
         }
-        let configuration = try ModelConfiguration(directory: directory)
-        return try BenchModel.cost(configuration, dtype: dtype, quantization: quantization, kvCacheFormat: "auto")
+        // No weights are asked for.
+        let loader = try self.loader(directory, weights: .random)
+        return try BenchModel.cost(
+            loader.configuration, dtype: dtype, quantization: loader.quantization?.name, kvCacheFormat: "auto")
+    }
+
+    private func loader(_ directory: String, weights: ModelLoader.Weights = .checkpoint) throws -> ModelLoader {
+        try ModelLoader(
+            directory: directory, weights: weights, elementType: BenchModel.elementType(dtype),
+            quantization: BenchModel.quantization(quantization))
     }
 
     private static func show(_ facts: [(String, String)]) {
         for (name, value) in facts {
-            print("\(name + ":")\(String(repeating: " ", count: max(1, 24 - name.count)))\(value)")
+            let name = name.isEmpty ? "" : "\(name):"
+            print("\(name)\(String(repeating: " ", count: max(1, 25 - name.count)))\(value)")
         }
     }
 
@@ -100,19 +112,17 @@ struct InspectCommand: ParsableCommand {
         let directory = try ModelDirectory.resolve(name, environment: environment)
         let architecture = try ModelIdentity(directory: directory).architecture
         if isEmbedding || ModelRegistry.embeddingKind(of: architecture, isAsked: false) != nil {
+            guard quantization == nil else {
+                throw Failure("argument --quantization: only of models that generate", code: Failure.usage)
+            }
             return try EmbeddingFacts(directory: directory, dtype: dtype).facts
         }
-        let configuration = try ModelConfiguration(directory: directory)
-        let element = try BenchModel.elementType(dtype)
-        try ModelRegistry.check(configuration)
-        let checkpoint = try Checkpoint(directory: directory)
-        let elements = checkpoint.tensorNames.reduce(0) { sum, name in
-            sum + (checkpoint.shape(of: name)?.reduce(1, *) ?? 0)
-        }
+        let loader = try loader(directory)
+        let configuration = loader.configuration
         let bytesPerToken = KVPool.bytesPerToken(
             layerCount: configuration.layerCount, kvHeadCount: configuration.kvHeadCount,
-            headDimension: configuration.headDimension, format: .plain(element))
-        let weightBytes = elements * element.byteCount
+            headDimension: configuration.headDimension, format: .plain(loader.elementType))
+        let weightBytes = loader.weightByteCount
         var facts = [
             ("model", directory),
             ("architecture", configuration.architecture),
@@ -124,10 +134,15 @@ struct InspectCommand: ParsableCommand {
             ),
             ("vocabulary", "\(configuration.vocabularySize)"),
             ("context", "\(configuration.contextLength) tokens"),
-            ("parameters", "\(elements)"),
-            ("weights in \(dtype)", "\(MemoryBudget.gigabytes(weightBytes)) GB"),
-            ("KV of a token", "\(bytesPerToken) bytes"),
+            ("parameters", "\(loader.parameterCount)"),
+            ("weights", "\(MemoryBudget.gigabytes(weightBytes)) GB in memory"),
         ]
+        for line in loader.plan(try TensorRuntime(threads: 1))?.lines ?? [] where line.byteCount > 0 {
+            let arithmetic = line.arithmetic.map { ", \($0)" } ?? ""
+            facts.append(
+                ("", "\(line.kind) in \(line.dtype)\(arithmetic), \(MemoryBudget.gigabytes(line.byteCount)) GB"))
+        }
+        facts.append(("KV of a token", "\(bytesPerToken) bytes"))
         if let experts = configuration.experts {
             facts.append(("experts", Self.describe(experts, configuration)))
         }

@@ -110,9 +110,9 @@ struct GenerateRoute: Sendable {
                 try await service.dispatch(run)
                 let dispatchedAt = Clocks.unix()
                 for index in answers.indices { answers[index].noteDispatch(at: dispatchedAt) }
-                var frames: [UInt8] = []
                 while let (index, update) = try await run.next() {
-                    frames.removeAll(keepingCapacity: true)
+                    // Not kept from turn to turn: the memory that the stream before gave back is still in the cache.
+                    var frames: [UInt8] = []
                     answers[index].absorb(update)
                     EventFrame.append(to: &frames) { answers[index].appendChunk(to: &$0) }
                     // What is there already goes out with it.

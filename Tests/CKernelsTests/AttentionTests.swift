@@ -20,8 +20,10 @@ private struct Scene {
     let query: Memory
     /// Numbers from one slot to the next: more than the head, as with several KV heads.
     let stride: Int
+    /// Of int8 planes, by slot.
+    let scales: Memory?
 
-    init(_ family: Family, length: Int, dimension: Int, group: Int, seed: UInt64) {
+    init(_ family: Family, length: Int, dimension: Int, group: Int, seed: UInt64, int8: Bool = false) {
         var random = SeededRandom(seed: seed)
         self.family = family
         self.length = length
@@ -32,6 +34,13 @@ private struct Scene {
         slots = (0..<Int32(length + 3)).shuffled(using: &random).prefix(length).map { $0 }
         func plane() -> Memory {
             let numbers = (0..<count).map { _ in random.unit() * 2 }
+            if int8 {
+                let memory = Memory(floats: count / 4)
+                for i in 0..<count {
+                    memory.raw.storeBytes(of: Int8((numbers[i] * 63.5).rounded()), toByteOffset: i, as: Int8.self)
+                }
+                return memory
+            }
             guard family.isBFloat16 else { return Memory(numbers) }
             let memory = Memory(floats: count)
             Table.all[0].kernels.pointee.convert(numbers, APUS_FLOAT32, memory.raw, APUS_BFLOAT16, count)
@@ -40,6 +49,7 @@ private struct Scene {
         keys = plane()
         values = plane()
         query = Memory((0..<length * group * dimension).map { _ in random.unit() * 2 })
+        scales = int8 ? Memory((0..<length + 3).map { _ in 0.01 + abs(random.unit()) * 0.02 }) : nil
     }
 
     func number(_ plane: Memory, position: Int, _ d: Int) -> Double {
@@ -73,6 +83,8 @@ private struct Scene {
         job.causal = causal
         job.window = window
         job.scratch = scratch.raw
+        job.key_scales = scales.map { UnsafePointer($0.floats) }
+        job.value_scales = job.key_scales
         slots.withUnsafeBufferPointer { slots in
             job.slots = slots.baseAddress
             family.functions.attention(&job)
@@ -173,6 +185,28 @@ private struct Scene {
             _ = scene.run(range, into: parts)
         }
         #expect(parts.hasSameBits(as: whole))
+    }
+
+    /// Few rows of one token have a path of their own where dot products are instructions: the same bits as in a chunk.
+    @Test(.enabled(if: Table.named("avx512bf16") != nil), arguments: [false, true])
+    func oneTokenIsLikeMany(int8: Bool) throws {
+        let family = Family.of(try #require(Table.named("avx512bf16")), bfloat16: true)
+        for (length, dimension, group) in [
+            (70, 64, 7), (129, 128, 4), (1_101, 64, 2), (90, 96, 3), (150, 64, 1), (65, 128, 6), (47, 32, 5),
+            (200, 64, 8),
+            (16, 256, 2), (130, 64, 9),
+        ] {
+            let scene = Scene(
+                family, length: length, dimension: dimension, group: group, seed: UInt64(60 + group), int8: int8)
+            let tokens = max(0, length - 70)..<length
+            for window in [0, 1, 64, 75] {
+                let whole = scene.run(tokens, window: window), parts = Memory(floats: whole.count)
+                for token in tokens { _ = scene.run(token..<token + 1, window: window, into: parts) }
+                #expect(parts.hasSameBits(as: whole), "\(length) x \(dimension), \(group) heads, window \(window)")
+            }
+            guard !int8 else { continue }
+            scene.check(scene.run(length - 1..<length), token: length - 1, seen: 0..<length, "length \(length)")
+        }
     }
 
     /// Where positions lie in the pool has no influence.

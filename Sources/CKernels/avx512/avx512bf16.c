@@ -27,6 +27,7 @@
 #define UNIT_BEGIN(unit) (unit) = 0
 #define UNIT_END(unit) (void)(unit)
 #define MULTIPLY(unit, ...) ((void)(unit), micro_dot(__VA_ARGS__))
+#define ONE_TOKEN "../avx512/attention_token.inc"
 #include "../body/family.inc"
 
 #pragma clang attribute pop

@@ -64,7 +64,7 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
             ]
         case .sglangOAIChat:
             return [
-                "model": .string(model), "messages": [["role": "user", "content": text]], "temperature": 0,
+                "model": .string(model), "messages": Self.messages(request.saidTexts), "temperature": 0,
                 "max_tokens": limit, "stream": .bool(stream), "ignore_eos": .bool(ignoreEOS),
                 "stream_options": stream ? ["include_usage": true] : nil,
             ]
@@ -82,6 +82,13 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
                 "query": text, "documents": .array(request.documents.map { .string($0) }), "return_documents": false,
             ]
         }
+    }
+
+    private static func messages(_ texts: [String]) -> JSONValue {
+        .array(
+            texts.enumerated().map { index, text in
+                ["role": index % 2 == 0 ? "user" : "assistant", "content": .string(text)]
+            })
     }
 
     /// What one JSON of an answer says: whether it brought text, and counts where it has them.
@@ -107,9 +114,11 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
             let choice = json["choices"]?[0]
             let text = choice?["text"] ?? choice?["delta"]?["content"] ?? choice?["message"]?["content"]
             progress.bringsToken = text?.stringValue?.isEmpty == false
+            if self == .sglangOAIChat { progress.text = text?.stringValue }
         case .llamaCpp:
             progress.outputTokens = json["tokens_predicted"]?.intValue
             progress.promptTokens = json["tokens_evaluated"]?.intValue
+            progress.cachedTokens = json["timings"]?["cache_n"]?.intValue
             progress.bringsToken = json["content"]?.stringValue?.isEmpty == false
         case .sglangEmbedding:
             progress.promptTokens = json["meta_info"]?["prompt_tokens"]?.intValue
@@ -130,6 +139,8 @@ enum Backend: String, CaseIterable, ExpressibleByArgument, Sendable {
         var cachedTokens: Int?
         /// All that were generated, in the last part of an answer; nil: the protocol does not tell.
         var outputIDs: [Int]?
+        /// A piece of the answer, where conversations are told as texts.
+        var text: String?
         var failure: String?
     }
 }

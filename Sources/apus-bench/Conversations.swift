@@ -3,8 +3,9 @@ import NIOConcurrencyHelpers
 /// What was said so far in the conversations of a workload, turn by turn.
 final class Conversations: Sendable {
     private struct Turn {
-        /// Prompt and answer; nil: the answer is not known as ids.
+        /// Prompt and answer; nil: the answer is not known as ids, or as a text.
         var said: [Int]?
+        var texts: [String]?
         var end: Double
     }
 
@@ -27,15 +28,17 @@ final class Conversations: Sendable {
             }
             if let turn { continuation.resume(returning: turn) }
         }
-        guard let said = turn.said else { return (request, turn.end) }
         var request = request
-        request.tokens = said + request.question
+        if let said = turn.said { request.tokens = said + request.question }
+        if let texts = turn.texts { request.history = texts }
         return (request, turn.end)
     }
 
     /// The request at `index` of the workload, as it was sent, has been answered.
     func end(_ index: Int, _ request: BenchRequest, _ measured: Measurement) {
-        let turn = Turn(said: measured.outputIDs.map { request.tokens + $0 }, end: now())
+        let turn = Turn(
+            said: measured.outputIDs.map { request.tokens + $0 },
+            texts: measured.outputText.map { request.saidTexts + [$0] }, end: now())
         let continuation = state.withLockedValue { state in
             let continuation = state.waiting.removeValue(forKey: index)
             if continuation == nil { state.turns[index] = turn }

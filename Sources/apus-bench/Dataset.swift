@@ -11,6 +11,12 @@ struct BenchRequest: Sendable {
     var previous: Int?
     /// What this turn adds to the conversation: the end of `tokens`, which stand in for answers that nobody knows yet.
     var question: [Int] = []
+    /// The same as a text; and what was said before it, by user and assistant in turn, once that is known.
+    var questionText = ""
+    var history: [String] = []
+
+    /// All that was said, this turn's question included.
+    var saidTexts: [String] { history.isEmpty ? [text] : history + [questionText] }
 }
 
 /// How prompts are made.
@@ -56,6 +62,7 @@ struct Dataset {
                 var made = request(prefix: history, &random)
                 if index >= histories.count { made.previous = index - histories.count }
                 made.question = Array(made.tokens.dropFirst(history.count))
+                made.questionText = Self.words(made.question)
                 histories[conversation] = made.tokens + tokens(made.outputLength, &random)
                 return made
             }
@@ -64,9 +71,9 @@ struct Dataset {
 
     private func request(prefix: [Int], _ random: inout Generator) -> BenchRequest {
         let ids = prefix + tokens(length(inputLength, &random), &random)
-        let words = { (ids: [Int]) in ids.map { Self.words[$0 % Self.words.count] }.joined(separator: " ") }
         return BenchRequest(
-            tokens: ids, text: words(ids), documents: (0..<documents).map { _ in words(tokens(inputLength, &random)) },
+            tokens: ids, text: Self.words(ids),
+            documents: (0..<documents).map { _ in Self.words(tokens(inputLength, &random)) },
             outputLength: length(outputLength, &random))
     }
 
@@ -80,8 +87,12 @@ struct Dataset {
         return (0..<count).map { _ in Int.random(in: first..<vocabulary, using: &random) }
     }
 
-    /// Short common words, about a token each.
-    private static let words = [
+    private static func words(_ ids: [Int]) -> String {
+        ids.map { commonWords[$0 % commonWords.count] }.joined(separator: " ")
+    }
+
+    /// Short, about a token each.
+    private static let commonWords = [
         "time", "water", "the", "of", "house", "light", "and", "people", "to", "in", "river", "city", "a", "long",
         "day",
         "is", "that", "it", "world", "was", "for", "on", "are", "stone", "with", "as", "his", "they", "at", "be",

@@ -11,6 +11,8 @@ struct Measurement: Sendable {
     var outputTokens = 0
     /// nil: the protocol does not tell.
     var outputIDs: [Int]?
+    /// The same, where conversations are told as texts.
+    var outputText: String?
     var failure: String?
 
     var latency: Double { end - start }

@@ -118,6 +118,7 @@ struct ResponseState: Sendable {
         measurement.promptTokens = progress.promptTokens ?? measurement.promptTokens
         measurement.cachedTokens = progress.cachedTokens ?? measurement.cachedTokens
         measurement.outputIDs = progress.outputIDs ?? measurement.outputIDs
+        if let text = progress.text { measurement.outputText = (measurement.outputText ?? "") + text }
         if progress.bringsToken {
             let total = max(progress.outputTokens ?? seenTokens + 1, seenTokens)
             let brought = total - seenTokens

@@ -91,6 +91,30 @@ import Testing
         }
     }
 
+    @Test func aChatGoesOnFromWhatWasSaid() async throws {
+        let conversations = Conversations()
+        var request = BenchRequest(tokens: [1], text: "a", outputLength: 1)
+        for (index, question) in ["b", "c"].enumerated() {
+            var measured = Measurement(start: 0)
+            measured.outputText = "answer \(index)"
+            conversations.end(index, request, measured)
+            request = BenchRequest(tokens: [1, 2, 3], text: "a x \(question)", outputLength: 1, previous: index)
+            request.questionText = question
+            (request, _) = await conversations.next(request)
+        }
+        let body = Backend.sglangOAIChat.body(of: request, model: "m", stream: true, ignoreEOS: true)
+        let messages = try #require(body["messages"]?.arrayValue)
+        #expect(messages.map { $0["content"] } == ["a", "answer 0", "b", "answer 1", "c"])
+        #expect(messages.map { $0["role"] } == ["user", "assistant", "user", "assistant", "user"])
+        // Where the answer is not known, all is one message.
+        let alone = BenchRequest(tokens: [1], text: "a x b", outputLength: 1)
+        let whole = Backend.sglangOAIChat.body(of: alone, model: "m", stream: true, ignoreEOS: true)
+        #expect(whole["messages"] == [["role": "user", "content": "a x b"]])
+        let piece: JSONValue = ["choices": [["delta": ["content": "w"]]]]
+        #expect(Backend.sglangOAIChat.progress(in: piece).text == "w")
+        #expect(Backend.sglangOAI.progress(in: piece).text == nil)
+    }
+
     @Test func aServerThatIsNotThereIsAFailure() async {
         let runner = Runner(
             client: HTTPClient(endpoint: Endpoint(host: "127.0.0.1", port: 1), timeout: 5), backend: .sglang,

@@ -13,6 +13,9 @@ package final class HeartbeatThread: Sendable {
     private let stop: WakeSignal
     private let thread: NamedThread
 
+    /// Intervals of silence before the loop is spoken for: one that turns reports by itself, a little late at times.
+    private static let lateness = 1.5
+
     /// `makeOutbox` runs on the new thread, where the outbox then lives: a socket belongs to one thread.
     package init(
         pulse: Pulse, interval: Double,
@@ -22,8 +25,11 @@ package final class HeartbeatThread: Sendable {
         self.stop = stop
         thread = NamedThread("apus-heartbeat") {
             guard let outbox = try? makeOutbox() else { return }
-            while !Self.isStopped(stop, within: interval) {
-                if let message = pulse.overdue(interval: interval) { _ = outbox.send(message) }
+            let longest = interval * Self.lateness
+            var patience = interval
+            while !Self.isStopped(stop, within: patience) {
+                if let message = pulse.overdue(interval: longest) { _ = outbox.send(message) }
+                patience = pulse.patience(interval: longest)
             }
         }
     }
@@ -40,6 +46,6 @@ package final class HeartbeatThread: Sendable {
 
     private static func isStopped(_ stop: WakeSignal, within seconds: Double) -> Bool {
         var item = pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&item, 1, Int32(seconds * 1000)) > 0
+        return poll(&item, 1, Int32((seconds * 1000).rounded(.up))) > 0
     }
 }

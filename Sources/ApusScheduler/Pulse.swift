@@ -26,6 +26,11 @@ package final class Pulse: Sendable {
         reading.withLock { change(&$0) }
     }
 
+    /// Seconds until a heartbeat is overdue, as `overdue` understands it.
+    package func patience(interval: Double, now: Double = Clocks.monotonic()) -> Double {
+        max(0, reading.withLock(\.reportedAt) + interval - now)
+    }
+
     /// The present heartbeat if none was reported for `interval` seconds; it then counts as reported.
     package func overdue(interval: Double, now: Double = Clocks.monotonic()) -> SchedulerToFront? {
         reading.withLock { reading in

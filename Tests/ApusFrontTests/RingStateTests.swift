@@ -56,6 +56,14 @@ import Testing
         #expect(state.note(beat(1), now: 14) == [])
     }
 
+    /// While a step keeps it, a scheduler is heard of every 0.75 s: one word that is late makes nobody doubt it.
+    @Test mutating func aSchedulerIsAliveForFourHeartbeats() {
+        _ = state.note(ready(1), now: 0)
+        _ = state.note(beat(1, progress: 1, isBusy: true, running: 1), now: 10)
+        #expect(state.isSchedulerAlive(now: 11.5))
+        #expect(!state.isSchedulerAlive(now: 12))
+    }
+
     @Test mutating func silenceAndStandingStillEndAScheduler() {
         _ = state.note(ready(1), now: 0)
         #expect(state.tick(now: 300) == [])

@@ -108,12 +108,15 @@ import Testing
         bench.scheduler.step()
         let pulse = bench.scheduler.pulse
         #expect(pulse.overdue(interval: 0.25, now: bench.time.now + 0.2) == nil)
+        #expect(abs(pulse.patience(interval: 0.25, now: bench.time.now + 0.2) - 0.05) < 1e-6)
+        #expect(pulse.patience(interval: 0.25, now: bench.time.now + 0.3) == 0)
         guard case .heartbeat(let beat, _)? = pulse.overdue(interval: 0.25, now: bench.time.now + 0.3) else {
             Issue.record("no heartbeat")
             return
         }
         #expect(beat.epoch == 7 && !beat.isBusy)
         #expect(pulse.overdue(interval: 0.25, now: bench.time.now + 0.4) == nil)
+        #expect(abs(pulse.patience(interval: 0.25, now: bench.time.now + 0.4) - 0.15) < 1e-6)
         // While a step runs, the pulse says busy.
         var seen = false
         bench.worker.onForward = { _ in

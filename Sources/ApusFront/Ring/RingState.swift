@@ -62,7 +62,7 @@ struct RingState: Sendable {
     /// A detokenizer that was silent for so long is not counted on by health checks: four of its heartbeats.
     static let detokenizerSilence = 2.0
     /// The same of a scheduler, and the seconds after which its silence is no slowness any more.
-    static let schedulerSilence = 1.0
+    static let schedulerSilence = 2.0
     static let schedulerPause = 5.0
 
     init(limits: Limits) {

@@ -43,7 +43,6 @@ import Testing
         #expect(try FrontToScheduler.decoded(frame) == message)
     }
 
-    /// The same dictionary must not encode differently from run to run.
     /// Some versions begin as others do, and some streams have several or none.
     @Test func eachStreamKeepsItsOwnWeights() throws {
         let spans = ["v", "v1", ""].map { WeightSpan(version: $0, start: 0) }
@@ -57,6 +56,7 @@ import Testing
         #expect(try DetokenizerToFront.decoded(message.encoded()) == message)
     }
 
+    /// The same dictionary must not encode differently from run to run.
     @Test func logitBiasesTravelInOrder() throws {
         var forwards = SamplingParameters()
         var backwards = SamplingParameters()

@@ -20,18 +20,22 @@ package final class Detokenizer {
     private let inbox: any Inbox<SchedulerToDetokenizer>
     private let front: any Outbox<DetokenizerToFront>
     private let logger: Logger
+    private let clock: () -> Double
     private var table: StreamTable
     /// What the front has not taken yet, in order. Nothing more is received while there is any.
     private var outgoing: [DetokenizerToFront]
     private var progress: UInt64 = 0
     private var tokenCount = 0
     private var nextHeartbeat = 0.0
-    private var usage = (process: ProcessUsage(), nextLook: 0.0)
+    private var nextFigures = 0.0
+    private var usage = ProcessUsage()
+    /// The front had deltas since the last heartbeat was due: as good a sign of life.
+    private var hasSpoken = false
 
     /// Seconds between two signs of life.
     private static let heartbeatInterval = 0.5
-    /// Seconds between two looks at the time and memory that this process takes.
-    private static let usageInterval = 2.0
+    /// Seconds between two reports of what this process did and takes.
+    private static let figuresInterval = 2.0
     /// Seconds between two tries to send while the front's queue is full.
     private static let retryInterval = 0.005
     /// Messages answered by one batch of deltas, so that a long queue is worked off in large pieces.
@@ -39,12 +43,13 @@ package final class Detokenizer {
 
     package init(
         configuration: DetokenizerConfiguration, tokenizer: Tokenizer, inbox: any Inbox<SchedulerToDetokenizer>,
-        front: any Outbox<DetokenizerToFront>, logger: Logger
+        front: any Outbox<DetokenizerToFront>, logger: Logger, clock: @escaping () -> Double = Clocks.monotonic
     ) {
         self.configuration = configuration
         self.inbox = inbox
         self.front = front
         self.logger = logger
+        self.clock = clock
         table = StreamTable(tokenizer: tokenizer, capacity: configuration.maxStates)
         outgoing = [.hello(detokenizerEpoch: configuration.epoch, processID: getpid())]
     }
@@ -53,7 +58,7 @@ package final class Detokenizer {
     package func run(until isOver: () -> Bool) {
         logger.info("detokenizer started", metadata: ["states": "\(configuration.maxStates)"])
         while !isOver() {
-            step(timeout: max(0, nextHeartbeat - Clocks.monotonic()))
+            step(timeout: max(0, nextHeartbeat - clock()))
         }
         // What the scheduler sent before the end still reaches the front, if the front takes it.
         while step(timeout: 0) && outgoing.isEmpty {}
@@ -80,7 +85,7 @@ package final class Detokenizer {
         progress += UInt64(count)
         if !batch.deltas.isEmpty { outgoing.append(.deltas(batch.deltas)) }
         if !batch.gaps.isEmpty { outgoing.append(.gaps(rids: batch.gaps)) }
-        flush()
+        if flush(), !batch.deltas.isEmpty { hasSpoken = true }
         return true
     }
 
@@ -95,7 +100,7 @@ package final class Detokenizer {
             for update in updates {
                 tokenCount += update.ids.count
                 log(update)
-                table.apply(update, now: Clocks.monotonic(), &batch)
+                table.apply(update, now: clock(), &batch)
             }
         case .forget(let rids):
             for rid in rids { table.remove(rid) }
@@ -115,26 +120,32 @@ package final class Detokenizer {
         }
     }
 
-    private func figures(_ now: Double) -> DetokenizerFigures {
-        if now >= usage.nextLook { usage = (.current(), now + Self.usageInterval) }
+    private var figures: DetokenizerFigures {
         var figures = DetokenizerFigures()
         figures.streams = table.count
         figures.backlog = outgoing.count
         figures.tokens = tokenCount
         figures.messages = Int(progress)
-        figures.process = usage.process
+        figures.process = usage
         return figures
     }
 
     private func beat() {
-        let now = Clocks.monotonic()
+        let now = clock()
         guard now >= nextHeartbeat else { return }
         nextHeartbeat = now + Self.heartbeatInterval
+        defer { hasSpoken = false }
+        let areFiguresDue = now >= nextFigures
+        guard areFiguresDue || !hasSpoken else { return }
+        if areFiguresDue {
+            usage = .current()
+            nextFigures = now + Self.figuresInterval
+        }
         // One that could not be sent is as good as this one.
         if case .heartbeat = outgoing.last { outgoing.removeLast() }
         let heartbeat = Heartbeat(
             epoch: configuration.epoch, processID: getpid(), progress: progress, isBusy: !outgoing.isEmpty)
-        outgoing.append(.heartbeat(heartbeat, figures: figures(now)))
+        outgoing.append(.heartbeat(heartbeat, figures: figures))
     }
 
     /// False when the front does not take everything.

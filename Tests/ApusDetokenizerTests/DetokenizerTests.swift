@@ -17,11 +17,17 @@ import Testing
 @Suite struct DetokenizerTests {
     enum Kind: CaseIterable { case inMemory, zeroMQ }
 
+    /// The detokenizer's clock, monotonic seconds.
+    private final class Time {
+        var now = 1.0
+    }
+
     private struct Ring {
         let scheduler: any Outbox<SchedulerToDetokenizer>
         let detokenizer: Detokenizer
         let front: any Inbox<ToFront>
         let wake: WakeSignal
+        let time = Time()
         private let directory: TemporaryDirectory?
 
         init(_ kind: Kind, frontCapacity: Int = 1000) throws {
@@ -50,7 +56,8 @@ import Testing
             }
             detokenizer = Detokenizer(
                 configuration: DetokenizerConfiguration(epoch: 7), tokenizer: try TinyTokenizer.make(), inbox: inbox,
-                front: outbox, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                front: outbox, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                clock: { [time] in time.now })
         }
 
         /// The next message that is no heartbeat.
@@ -77,6 +84,29 @@ import Testing
         }
         #expect(beat == Heartbeat(epoch: 7, processID: getpid(), progress: 0, isBusy: true))
         #expect(figures.streams == 0 && figures.process.residentBytes > 0)
+    }
+
+    /// Text is a sign of life; what was done is told every two seconds all the same.
+    @Test func whoSpeaksNeedsNoHeartbeats() throws {
+        let ring = try Ring(.inMemory)
+        /// Tokens that a heartbeat of this step tells of, nil without one.
+        func step() -> Int? {
+            ring.time.now += 0.5
+            ring.detokenizer.step(timeout: 0)
+            while let message = ring.front.receive(timeout: 0) {
+                if case .detokenizer(.heartbeat(_, let figures)) = message { return figures.tokens }
+            }
+            return nil
+        }
+        #expect(step() == 0 && step() == 0)
+        var told: [Int?] = []
+        for update in updates(Array(repeating: 97, count: 9), opening: opening()) {
+            #expect(ring.scheduler.send(.tokens([update])))
+            told.append(step())
+        }
+        #expect(told == [0, nil, 2, nil, nil, nil, 6, nil, nil])
+        // It falls silent.
+        #expect(step() == nil && step() == 9 && step() == 9)
     }
 
     @Test(arguments: Kind.allCases) func turnsTokensIntoText(_ kind: Kind) throws {

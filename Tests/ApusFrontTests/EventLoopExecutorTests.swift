@@ -1,6 +1,7 @@
 import ApusCore
 import ApusJSON
 import ApusWire
+import Dispatch
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -75,6 +76,22 @@ import Testing
         #expect(count.value.withLock(\.self) == 3)
     }
 
+    /// Else a stream's first chunk could overtake its head.
+    @Test func aTaskBeginsAfterWhatTheLoopWasGivenBefore() async {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let executor = EventLoopExecutor(loop)
+        let gate = DispatchSemaphore(value: 0)
+        let order = Order()
+        loop.execute { gate.wait() }
+        let first = Task(executorPreference: executor) { order.note("first task") }
+        loop.execute { order.note("loop") }
+        let second = Task(executorPreference: executor) { order.note("second task") }
+        gate.signal()
+        await first.value
+        await second.value
+        #expect(order.names == ["first task", "loop", "second task"])
+    }
+
     @Test(
         arguments: [
             ([:], true), (["text": ["a", "b"]], true), (["return_text_in_logprobs": true], true),
@@ -112,4 +129,10 @@ import Testing
 
 private final class Count: Sendable {
     let value = Mutex(0)
+}
+
+private final class Order: Sendable {
+    private let state = Mutex<[String]>([])
+    var names: [String] { state.withLock(\.self) }
+    func note(_ name: String) { state.withLock { $0.append(name) } }
 }

@@ -8,11 +8,9 @@ import Synchronization
 /// loop share one executor, so that those woken together cost the loop one wake-up.
 final class EventLoopExecutor: TaskExecutor {
     private struct State {
-        var jobs: [UnownedJob] = []
-        /// The loop knows that there are jobs.
-        var isScheduled = false
-        /// How many hold jobs back.
+        /// How many hold jobs back, and the jobs.
         var holders = 0
+        var held: [UnownedJob] = []
     }
 
     private let loop: any EventLoop
@@ -22,34 +20,32 @@ final class EventLoopExecutor: TaskExecutor {
         self.loop = loop
     }
 
+    /// A job runs after what the loop was given before it: a stream's first frame is written below the handlers that its head
+    /// may still be on the way to.
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        change { $0.jobs.append(job) }
-    }
-
-    /// Jobs wait until `release`.
-    func hold() { change { $0.holders += 1 } }
-
-    func release() { change { $0.holders -= 1 } }
-
-    private func change(_ body: (inout State) -> Void) {
-        let isNews = state.withLock { state in
-            body(&state)
-            guard state.holders == 0, !state.isScheduled, !state.jobs.isEmpty else { return false }
-            state.isScheduled = true
+        let isHeld = state.withLock { state in
+            guard state.holders > 0 else { return false }
+            state.held.append(job)
             return true
         }
-        if isNews { loop.execute { self.run() } }
+        if !isHeld { loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) } }
     }
 
-    /// On the loop: what is there now. Jobs that come of these have their turn after whatever else the loop has to do.
-    private func run() {
-        let jobs = state.withLock { state in
-            defer { state.jobs = [] }
-            state.isScheduled = false
-            return state.jobs
+    /// Jobs wait until `release`, and run together then.
+    func hold() { state.withLock { $0.holders += 1 } }
+
+    func release() {
+        let jobs = state.withLock { state -> [UnownedJob] in
+            state.holders -= 1
+            guard state.holders == 0 else { return [] }
+            defer { state.held = [] }
+            return state.held
         }
-        for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+        guard !jobs.isEmpty else { return }
+        loop.execute {
+            for job in jobs { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ package enum DetokenizerToFront: Sendable, Equatable {
     case deltas([TextDelta])
     /// Updates of these streams had a gap: the front asks the scheduler to send them again.
     case gaps(rids: [String])
-    /// Sent twice a second, so that silence means something.
+    /// Sent twice a second unless deltas were, so that silence means something, and every two seconds with new figures.
     case heartbeat(Heartbeat, figures: DetokenizerFigures = DetokenizerFigures())
 }
 
